@@ -1,0 +1,162 @@
+"""What models exist: names, limits and parameters, without importing torch.
+
+Adding a model means one entry here and one module under `inpainting.models`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+WEIGHTS_DIR = Path(__file__).parent / "weights"
+
+ParamKind = Literal["int", "float", "bool", "choice"]
+Cost = Literal["instant", "fast", "slow"]
+
+
+class CatalogError(ValueError):
+    """A model or a parameter that does not exist or is out of range; the text is meant for people."""
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """One knob of a model, with the range a caller may ask for."""
+
+    name: str
+    kind: ParamKind
+    default: Any
+    label: str
+    help: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    choices: tuple[str, ...] = ()
+
+    def parse(self, value: Any) -> Any:
+        """Turn text or a JSON value into this parameter's type; raise `CatalogError` with a sentence otherwise."""
+        if self.kind == "bool":
+            return self._parse_bool(value)
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise CatalogError(f"“{self.label}” must be one of {', '.join(self.choices)}; it was {value!r}.")
+            return value
+        return self._parse_number(value)
+
+    def _parse_bool(self, value: Any) -> bool:
+        if isinstance(value, bool):
+            return value
+        text = str(value).strip().lower()
+        if text in {"1", "true", "yes", "on"}:
+            return True
+        if text in {"0", "false", "no", "off"}:
+            return False
+        raise CatalogError(f"“{self.label}” must be on or off; it was {value!r}.")
+
+    def _parse_number(self, value: Any) -> int | float:
+        try:
+            number = float(value)
+        except (TypeError, ValueError, OverflowError):
+            raise CatalogError(f"“{self.label}” must be a number; it was {value!r}.") from None
+        if isinstance(value, bool) or not math.isfinite(number):
+            raise CatalogError(f"“{self.label}” must be a number; it was {value!r}.")
+        if self.kind == "int" and number != int(number):
+            raise CatalogError(f"“{self.label}” must be a whole number; it was {value!r}.")
+        low = -math.inf if self.minimum is None else self.minimum
+        high = math.inf if self.maximum is None else self.maximum
+        if not low <= number <= high:
+            raise CatalogError(f"“{self.label}” must be between {low:g} and {high:g}; it was {number:g}.")
+        return int(number) if self.kind == "int" else number
+
+
+@dataclass(frozen=True, slots=True)
+class Paper:
+    """Where a model comes from."""
+
+    authors: str
+    title: str
+    year: int
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """One model as callers see it.
+
+    `factory` is ``module:callable``; the callable takes ``(entry, device)`` and returns an
+    `inpainting.models.base.FillModel`. `weights` names safetensors files inside `WEIGHTS_DIR`: a model whose
+    files are missing is *untrained* and is offered only on explicit request.
+    """
+
+    key: str
+    title: str
+    summary: str
+    cost: Cost
+    factory: str
+    paper: Paper | None = None
+    params: tuple[Param, ...] = ()
+    weights: tuple[str, ...] = ()
+    licence: str = "Apache-2.0"
+    order: int = 100
+    """Position in lists, best first."""
+
+    @property
+    def trained(self) -> bool:
+        """Whether every weights file this model needs is there."""
+        return all((WEIGHTS_DIR / name).is_file() for name in self.weights)
+
+    def parse_params(self, given: Mapping[str, Any] | None) -> dict[str, Any]:
+        """All parameters with defaults filled in; raise `CatalogError` for unknown names and bad values."""
+        given = dict(given or {})
+        known = {param.name: param for param in self.params}
+        unknown = sorted(set(given) - set(known))
+        if unknown:
+            offered = ", ".join(sorted(known)) or "none"
+            raise CatalogError(f"{self.title} has no parameter {', '.join(unknown)}. It has: {offered}.")
+        return {name: param.parse(given[name]) if name in given else param.default for name, param in known.items()}
+
+
+ENTRIES: tuple[ModelEntry, ...] = (
+    ModelEntry(
+        key="patchmatch",
+        title="PatchMatch",
+        summary="Copies matching patches from the rest of the photo. Sharp textures, no training.",
+        cost="fast",
+        factory="inpainting.models.baselines:PatchMatch",
+        paper=Paper("Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009),
+        params=(
+            Param("patch_size", "int", 5, "Patch size", "Side of the copied patches in pixels.", 3, 15),
+        ),
+        licence="MIT (pypatchmatch)",
+        order=50,
+    ),
+    ModelEntry(
+        key="telea",
+        title="Telea",
+        summary="Smooth fill from the hole's edge inwards. For scratches, dust and thin wires.",
+        cost="instant",
+        factory="inpainting.models.baselines:Telea",
+        paper=Paper("A. Telea", "An image inpainting technique based on the fast marching method", 2004),
+        params=(
+            Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),
+        ),
+        licence="Apache-2.0 (OpenCV)",
+        order=90,
+    ),
+)
+_BY_KEY = {entry.key: entry for entry in ENTRIES}
+
+
+def get_entry(key: str) -> ModelEntry:
+    """The entry called `key`; raise `CatalogError` naming the models that exist."""
+    try:
+        return _BY_KEY[key]
+    except KeyError:
+        raise CatalogError(f"There is no model {key!r}. There are: {', '.join(sorted(_BY_KEY))}.") from None
+
+
+def offered(*, include_untrained: bool = False) -> list[ModelEntry]:
+    """Models in the order people should see them."""
+    entries = [entry for entry in ENTRIES if include_untrained or entry.trained]
+    return sorted(entries, key=lambda entry: (entry.order, entry.key))

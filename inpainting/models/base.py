@@ -1,0 +1,105 @@
+"""What a model is to the engine: a thing that fills the hole of one context crop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inpainting.catalog import ModelEntry
+
+FloatImage = NDArray[np.float32]
+"""(H, W, 3), RGB, sRGB values as stored, in [0, 1]."""
+BoolMask = NDArray[np.bool_]
+"""(H, W), True in the hole."""
+
+
+class Cancelled(Exception):
+    """Raised by an `on_step` callback to stop a running fill."""
+
+
+class FillError(ValueError):
+    """A photo or mask that cannot be filled; the text is meant for people."""
+
+
+@dataclass(slots=True)
+class Step:
+    """One sign of life from a running model."""
+
+    stage: str
+    """What is being done now, in words for people: ``"coarse 2/9 patches"``."""
+    fraction: float
+    """Share of the whole fill that is done, 0 to 1."""
+    steps_done: int | None = None
+    steps_total: int | None = None
+    preview: FloatImage | None = None
+    """The crop as it looks now, the same size as the model's input; only its hole is ever shown."""
+    losses: Mapping[str, float] | None = None
+    """Named terms of an optimised loss, for curves."""
+
+
+StepCallback = Callable[[Step], None]
+
+
+@dataclass(slots=True)
+class FillInput:
+    """One context crop with its hole. Pixels inside the hole carry no information (they are zero)."""
+
+    image: FloatImage
+    mask: BoolMask
+    params: Mapping[str, Any]
+    seed: int
+    on_step: StepCallback
+
+
+@dataclass(slots=True)
+class Overlay:
+    """A picture of what happened inside a model, aligned with its crop."""
+
+    name: str
+    """Stable key: ``"coarse"``, ``"lbp"``, ``"ratio-2"``."""
+    title: str
+    image: NDArray[np.uint8]
+    """(h, w, 3) or (h, w), any size with the crop's aspect; it is stretched over the crop."""
+
+
+@dataclass(slots=True)
+class FillOutput:
+    """A filled crop."""
+
+    image: FloatImage
+    """Same size as the input. Values outside the hole are ignored: the engine pastes the photo's own pixels."""
+    overlays: list[Overlay] = field(default_factory=list)
+    sources: NDArray[np.int32] | None = None
+    """(H, W, 2): for each hole pixel the (y, x) it was taken from, in crop coordinates; -1 where there is none."""
+    source_patch: int = 1
+    """Side in pixels of the patch that `sources` points to the centre of."""
+    notes: dict[str, Any] = field(default_factory=dict)
+    """Small facts worth keeping with the result (which backbone, how many iterations)."""
+
+
+class FillModel(ABC):
+    """A loaded model on a device.
+
+    Models of known training size set `working_side`: the engine brings larger crops down to that long side and
+    the model's result back up. ``None`` means the model works at the photo's own resolution.
+    """
+
+    entry: ModelEntry
+    working_side: int | None = None
+
+    def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
+        self.entry = entry
+        self.device = device
+
+    @abstractmethod
+    def fill(self, job: FillInput) -> FillOutput:
+        """Fill one crop. Must call `job.on_step` at least at start and end, and let what it raises pass."""
+
+    def fill_batch(self, jobs: Sequence[FillInput]) -> list[FillOutput]:
+        """Fill several crops; models that gain from a batch override this."""
+        return [self.fill(job) for job in jobs]

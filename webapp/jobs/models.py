@@ -1,0 +1,112 @@
+"""Jobs: the database is the truth about what is to be filled, by whom, and how far it is."""
+
+from __future__ import annotations
+
+import uuid
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from webapp.jobs.querysets import JobQuerySet
+
+
+class Job(models.Model):
+    """One request to fill one mask of one version. Only `webapp.jobs.states` writes `status`."""
+
+    class Status(models.TextChoices):
+        HELD = "held"
+        QUEUED = "queued"
+        RUNNING = "running"
+        SUCCEEDED = "succeeded"
+        FAILED = "failed"
+        CANCELLED = "cancelled"
+
+    class Queue(models.TextChoices):
+        INTERACTIVE = "interactive"
+        BATCH = "batch"
+        MAINTENANCE = "maintenance"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
+    picture = models.ForeignKey("photos.Picture", on_delete=models.CASCADE, related_name="jobs")
+    source = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="jobs")
+    mask = models.ForeignKey("photos.Mask", on_delete=models.CASCADE, related_name="jobs")
+    result = models.OneToOneField(
+        "photos.Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="made_by"
+    )
+    model = models.CharField(max_length=40)
+    params = models.JSONField(default=dict, blank=True)
+    seed = models.BigIntegerField(default=0)
+    fingerprint = models.CharField(max_length=64, help_text="Hash of what is asked for; equal requests share it.")
+
+    status = models.CharField(max_length=12, choices=Status, default=Status.QUEUED)
+    queue = models.CharField(max_length=12, choices=Queue, default=Queue.INTERACTIVE)
+    priority = models.SmallIntegerField(default=0, help_text="Higher runs first.")
+    attempt = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has begun it.")
+    worker = models.CharField(max_length=120, blank=True)
+    error_code = models.CharField(max_length=40, blank=True)
+    error = models.TextField(blank=True, help_text="A sentence for the person who asked.")
+    traceback = models.TextField(blank=True, help_text="For staff.")
+
+    stage = models.CharField(max_length=120, blank=True)
+    fraction = models.FloatField(default=0.0)
+    steps_done = models.PositiveIntegerField(null=True, blank=True)
+    steps_total = models.PositiveIntegerField(null=True, blank=True)
+    seconds_left = models.FloatField(null=True, blank=True)
+
+    created_at = models.DateTimeField(auto_now_add=True)
+    queued_at = models.DateTimeField(null=True, blank=True)
+    started_at = models.DateTimeField(null=True, blank=True)
+    heartbeat_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    objects = JobQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-created_at"]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "queue", "-priority", "queued_at"]),
+            models.Index(fields=["owner", "status"]),
+        ]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["owner", "fingerprint"],
+                condition=models.Q(status__in=["held", "queued", "running"]),
+                name="one_active_job_per_request",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} {self.status} {self.id}"
+
+
+class Transition(models.Model):
+    """One change of a job's status, as it happened."""
+
+    job = models.ForeignKey(Job, on_delete=models.CASCADE, related_name="transitions")
+    from_status = models.CharField(max_length=12, blank=True)
+    to_status = models.CharField(max_length=12)
+    attempt = models.PositiveSmallIntegerField(default=0)
+    actor = models.CharField(max_length=120, help_text="A worker's name, a user's id, or “sweep”.")
+    reason = models.CharField(max_length=300, blank=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering: ClassVar = ["at", "id"]
+
+    def __str__(self) -> str:
+        return f"{self.from_status or 'new'} → {self.to_status}"
+
+
+class WorkerSeen(models.Model):
+    """The last sign of life of each worker process."""
+
+    name = models.CharField(max_length=120, primary_key=True)
+    device = models.CharField(max_length=60, blank=True)
+    queues = models.CharField(max_length=120, blank=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,23 @@
+"""Which jobs a person may see."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from django.contrib.auth.models import AnonymousUser
+from django.db import models
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
+ACTIVE = ("held", "queued", "running")
+
+
+class JobQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Jobs that `user` may watch and cancel: their own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()
+
+    def active(self) -> Self:
+        """Jobs that have not ended."""
+        return self.filter(status__in=ACTIVE)

@@ -1,0 +1,102 @@
+"""Pictures, their versions, the masks painted on them, and the renditions made for display."""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import PurePath
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from webapp.photos.querysets import MaskQuerySet, PictureQuerySet, VersionQuerySet
+
+
+def unguessable_path(instance: models.Model, filename: str) -> str:
+    """A storage path that says nothing about the picture and cannot be guessed: ``version/3f/3f9c….png``."""
+    name = uuid.uuid4().hex
+    kind = instance._meta.model_name
+    return f"{kind}/{name[:2]}/{name}{PurePath(filename).suffix.lower()}"
+
+
+class Picture(models.Model):
+    """What a person uploaded, with every version made from it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pictures")
+    title = models.CharField(max_length=200)
+    created_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    objects = PictureQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-changed_at", "-id"]
+        indexes: ClassVar = [models.Index(fields=["owner", "-changed_at", "-id"])]
+
+    def __str__(self) -> str:
+        return self.title
+
+
+class Mask(models.Model):
+    """A hole: 8-bit PNG of the picture's displayed size, 255 = hole."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="masks")
+    file = models.FileField(upload_to=unguessable_path, max_length=200)
+    sha256 = models.CharField(max_length=64)
+    hole_pixels = models.PositiveBigIntegerField()
+    hole_share = models.FloatField(help_text="Hole pixels over all pixels, 0 to 1.")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = MaskQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"mask {self.hole_share:.1%}"
+
+
+class Version(models.Model):
+    """One state of a picture: the upload itself (no parent) or the result of a job."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="versions")
+    parent = models.ForeignKey("self", on_delete=models.CASCADE, null=True, blank=True, related_name="children")
+    mask = models.ForeignKey(Mask, on_delete=models.SET_NULL, null=True, blank=True, related_name="versions")
+    file = models.FileField(upload_to=unguessable_path, max_length=200)
+    bytes = models.PositiveBigIntegerField()
+    width = models.PositiveIntegerField(help_text="As displayed, after EXIF orientation.")
+    height = models.PositiveIntegerField()
+    upload_format = models.CharField(max_length=12, help_text="Format of the original upload: JPEG, PNG, …")
+    model = models.CharField(max_length=40, blank=True)
+    params = models.JSONField(default=dict, blank=True)
+    seed = models.BigIntegerField(null=True, blank=True)
+    timings = models.JSONField(default=dict, blank=True, help_text="Seconds by stage.")
+    proof = models.JSONField(default=dict, blank=True, help_text="The check that pixels outside the mask are unchanged.")
+    notes = models.JSONField(default=dict, blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at"]
+
+    def __str__(self) -> str:
+        return f"{self.picture} ({self.model or 'original'})"
+
+
+class Rendition(models.Model):
+    """A derived file for display, made once and keyed by its version and spec."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="renditions")
+    spec = models.CharField(max_length=20)
+    file = models.FileField(upload_to=unguessable_path, max_length=200)
+    width = models.PositiveIntegerField()
+    height = models.PositiveIntegerField()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["version", "spec"], name="one_rendition_per_version_and_spec")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.spec} of {self.version_id}"
