@@ -132,7 +132,9 @@ def _pixels_of(image: Image.Image, icc: object) -> Pixels:
     if mode in _SIXTEEN_BIT_GREY or mode == "I":
         wide = np.asarray(image)
         if mode == "I" and (wide.min(initial=0) < 0 or wide.max(initial=0) > 65535):
-            raise PhotoError("The picture has 32-bit integer values. Save it with 8 or 16 bits a channel and try again.")
+            raise PhotoError(
+                "The picture has 32-bit integer values. Save it with 8 or 16 bits a channel and try again."
+            )
         if isinstance(image, ImageFile.ImageFile) and _tiff_tag(image, _TIFF_PHOTOMETRIC) == 0:
             wide = 65535 - wide  # white is zero; Pillow inverts only 8-bit files
         return np.ascontiguousarray(wide, dtype=np.uint16)[..., np.newaxis]
@@ -178,8 +180,11 @@ def _decode_deep_tiff(image: ImageFile.ImageFile, data: bytes) -> NDArray[np.uin
     depths = bits if isinstance(bits, tuple) else (bits,)
     if len(depths) < 2 or max(depths) <= 8:
         return None
-    sample_formats = _tiff_tag(image, _TIFF_SAMPLE_FORMAT) or (1,)
-    if set(depths) != {16} or set(sample_formats) != {1} or _tiff_tag(image, _TIFF_PHOTOMETRIC) not in (1, 2):
+    if (
+        set(depths) != {16}
+        or _tiff_tag(image, _TIFF_SAMPLE_FORMAT) not in (None, 1, (1,) * len(depths))
+        or _tiff_tag(image, _TIFF_PHOTOMETRIC) not in (1, 2)
+    ):
         raise PhotoError(_UNKNOWN_TIFF)
     if _tiff_tag(image, _TIFF_PLANAR) == 2:
         raise PhotoError("This TIFF keeps its 16-bit colours in separate planes. Save it interleaved and try again.")
