@@ -61,6 +61,10 @@ class Recipe(ABC):
     critics: dict[str, nn.Module]
     warm_up: float = 0.15
     """Share of the run without adversarial and feature losses."""
+    side: int | None = None
+    """The only resolution the networks take, in pixels; None when they take any."""
+    hole_box: tuple[int, int] | None = None
+    """First and past-the-last row and column of the only hole they fill, or None when they fill any."""
 
     @abstractmethod
     def players(self) -> dict[str, Player]:

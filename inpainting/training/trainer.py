@@ -166,7 +166,7 @@ class Trainer:
         update = _Update(self)
         first_second, base = time.monotonic(), self.seconds
         saved = validated = time.monotonic()
-        resolution = self.plan.resolution(self._progress())
+        resolution = self._resolution()
         batches = source.stream(self.step, resolution, threads=self.plan.loader_threads)
         with self._interruptible():
             while not self._finished():
@@ -186,7 +186,7 @@ class Trainer:
                 if time.monotonic() - validated > self.plan.validate_minutes * 60:
                     self.validate(log, say)
                     validated = time.monotonic()
-                wanted = self.plan.resolution(self._progress())
+                wanted = self._resolution()
                 if wanted != resolution:
                     say(f"From step {self.step} on at {wanted} px.")
                     resolution = wanted
@@ -202,7 +202,12 @@ class Trainer:
         """Score the averaged weights on the fixed validation set, keep the state when it is the best so far."""
         if self.rank:
             return {}
-        cases = validation_cases(self.pack, self.plan.validation_side, most=self.plan.validation_photos)
+        cases = validation_cases(
+            self.pack,
+            self.recipe.side or self.plan.validation_side,
+            most=self.plan.validation_photos,
+            box=self.recipe.hole_box,
+        )
         if not cases:
             return {}
         results = fill_cases(
@@ -222,6 +227,9 @@ class Trainer:
             self.best = {**means, "step": float(self.step)}
             self.save(self.out / "best")
         return means
+
+    def _resolution(self) -> int:
+        return self.recipe.side or self.plan.resolution(self._progress())
 
     def _progress(self) -> float:
         shares = []

@@ -31,9 +31,15 @@ class Case:
 
 
 def validation_cases(
-    pack: PhotoPack, side: int, *, most: int | None = None, low: float = 0.1, high: float = 0.4
+    pack: PhotoPack,
+    side: int,
+    *,
+    most: int | None = None,
+    low: float = 0.1,
+    high: float = 0.4,
+    box: tuple[int, int] | None = None,
 ) -> list[Case]:
-    """Centre squares of the pack's validation photos at `side` px, each with its own free-form hole.
+    """Centre squares of the pack's validation photos at `side` px, each with its own free-form hole, or with `box`.
 
     A hole depends only on the photo's place in the list, `side` and the range, so scores of different runs compare.
     """
@@ -46,7 +52,11 @@ def validation_cases(
         method = cv2.INTER_AREA if short > side else cv2.INTER_CUBIC
         photo = np.asarray(cv2.resize(square, (side, side), interpolation=method), np.uint8)
         rng = np.random.default_rng([_SALT, row, side])
-        hole = sample_hole(rng, side, side, low=low, high=high, kinds=("brush",))
+        if box is None:
+            hole = sample_hole(rng, side, side, low=low, high=high, kinds=("brush",))
+        else:
+            hole = np.zeros((side, side), np.bool_)
+            hole[box[0] : box[1], box[0] : box[1]] = True
         cases.append(Case(pack.photos[number].name, photo, hole))
     return cases
 
