@@ -142,6 +142,31 @@ ENTRIES: tuple[ModelEntry, ...] = (
         licence="Apache-2.0 (OpenCV)",
         order=90,
     ),
+    ModelEntry(
+        key="tta",
+        title="TTA-Net",
+        summary="Gives each part of the hole the texture of the most similar place around it.",
+        cost="fast",
+        factory="inpainting.models.tta:TTAFill",
+        paper=Paper(
+            "Kim, Cheon and Lee",
+            "Texture Transform Attention for Realistic Image Inpainting",
+            2020,
+            "https://arxiv.org/abs/2012.04242",
+        ),
+        params=(
+            Param(
+                "search",
+                "choice",
+                "auto",
+                "Search",
+                "How matching texture is looked for: everywhere, or near the coarser scale's matches (quick).",
+                choices=("auto", "exhaustive", "quick"),
+            ),
+        ),
+        weights=("tta.safetensors",),
+        order=10,
+    ),
 )
 _BY_KEY = {entry.key: entry for entry in ENTRIES}
 
