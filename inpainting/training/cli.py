@@ -39,8 +39,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--seed", type=int, default=0)
     train.add_argument("--threads", type=int, help="CPU threads (default: PyTorch's own choice)")
     train.add_argument("--amp", action=argparse.BooleanOptionalAction, help="bfloat16 (default: on GPU only)")
+    train.add_argument("--channels-last", action=argparse.BooleanOptionalAction, default=True)
+    train.add_argument("--anneal", type=float, default=0.2, help="last share of the run with a falling learning rate")
     train.add_argument("--checkpoint-minutes", type=float, default=3.0)
     train.add_argument("--validate-minutes", type=float, default=10.0)
+    train.add_argument("--validation-side", type=int, default=256, help="side of the validation pictures in pixels")
+    train.add_argument("--validation-photos", type=int, default=64, help="at most so many")
     train.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="a switch of the recipe")
     train.set_defaults(run=train_command)
 
@@ -82,9 +86,12 @@ def train_command(args: argparse.Namespace) -> int:
             minutes=minutes,
             curriculum=curriculum,
             amp=device.type == "cuda" if args.amp is None else args.amp,
-            channels_last=device.type == "cuda",
+            channels_last=args.channels_last,
+            anneal=args.anneal,
             checkpoint_minutes=args.checkpoint_minutes,
             validate_minutes=args.validate_minutes,
+            validation_side=args.validation_side,
+            validation_photos=args.validation_photos,
             loader_threads=1 if device.type == "cpu" else max(2, (os.cpu_count() or 2) - 2),
         )
         trainer = Trainer(recipe, pack, plan, args.out, device)

@@ -103,3 +103,15 @@ def set_trainable(modules: Iterable[nn.Module], trainable: bool) -> None:
 
 
 Factory = Callable[[str], Recipe]
+
+
+@torch.no_grad()
+def spread(prediction: Tensor, batch: Batch) -> Losses:
+    """How much the pictures of a batch differ from each other inside the holes, filled and true (for the watch)."""
+    share = batch.masks.sum((1, 2, 3)).clamp_min(1)
+
+    def of(images: Tensor) -> float:
+        means = (images * batch.masks).sum((2, 3)) / share[:, None]
+        return means.std(0).mean().item() if len(means) > 1 else 0.0
+
+    return {"spread_fill": of(prediction), "spread_truth": of(batch.images)}

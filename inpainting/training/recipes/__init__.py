@@ -8,6 +8,7 @@ from importlib import import_module
 from inpainting.training.recipe import Recipe
 
 _RECIPES = {
+    "tta": "inpainting.training.recipes.tta:TTARecipe",
     "mnps": "inpainting.training.recipes.content:ContentRecipe",
 }
 
