@@ -6,7 +6,7 @@ attention". The networks are in `lbp_networks`, their losses in `lbp_losses`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from inpainting.layers.padding import fold_back, pad_to_multiple
 from inpainting.layers.spatial_attention import Picks
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter, Prediction
+from inpainting.weights.loading import WeightsError, load_into, read_weights
 
 CELL = 8
 """Pixels a side that one attention position stands for."""
@@ -98,7 +99,9 @@ class LBPFill(FillModel):
         ).composite
         if not bool(torch.isfinite(filled).all()):
             raise FillError("The model produced values that are not numbers; the photo was left as it is.")
-        images = [_to_image(_crop(filled, row, job)) for row, job in enumerate(jobs)]
+        images = [
+            np.where(job.mask[..., None], _to_image(_crop(filled, row, job)), job.image) for row, job in enumerate(jobs)
+        ]
         outputs = [
             self._output(row, job, images[row], patterns, kept[0] if kept else None) for row, job in enumerate(jobs)
         ]
@@ -196,4 +199,15 @@ def _to_image(values: Tensor) -> FloatImage:
 
 
 def _shipped_network(entry: ModelEntry) -> LBPInpainter:
-    raise NotImplementedError
+    """The networks the entry's weights file was written from, or untrained small ones when there is no file."""
+    if not (entry.weights and entry.trained):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(UNTRAINED_SEED)
+            return LBPInpainter(LBPConfig.of("small"))
+    weights = read_weights(WEIGHTS_DIR / entry.weights[0])
+    try:
+        network = LBPInpainter(LBPConfig.from_metadata(weights.metadata))
+    except ValueError as error:
+        raise WeightsError(f"{weights.name} cannot be used: {error}") from None
+    load_into(network, weights)
+    return network
