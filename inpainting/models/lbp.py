@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
-from inpainting.layers.padding import fold_back, pad_to_multiple
+from inpainting.layers.padding import pad_to_multiple
 from inpainting.layers.spatial_attention import Picks
-from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
+from inpainting.models.base import BoolMask, FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter, Prediction
+from inpainting.overlays import flow_picture, heat_picture
 from inpainting.weights.loading import WeightsError, load_into, read_weights
 
 CELL = 8
@@ -118,51 +119,54 @@ class LBPFill(FillModel):
             grey = np.rint(_to_image(_crop(patterns.composite, row, job))[..., 0] * 255).astype(np.uint8)
             output.overlays.append(Overlay("lbp", "Predicted binary pattern", grey))
         if picks is not None:
-            cells = _AttendedCells(picks, row, self.network.multiple)
-            output.overlays.extend(cells.overlays(job.mask))
-            output.sources = cells.sources(job.mask)
+            cells = _AttendedCells(picks, row, job.mask, self.network.multiple)
+            output.overlays.extend(cells.overlays())
+            output.sources = cells.sources()
         return output
 
 
 class _AttendedCells:
-    """One sample's picks as maps over its cells."""
+    """One sample's picks as maps over its cells, as far as they reach into the crop."""
 
-    def __init__(self, picks: Picks, row: int, multiple: int) -> None:
-        self.multiple = multiple
+    def __init__(self, picks: Picks, row: int, mask: BoolMask, multiple: int) -> None:
+        self.mask, self.multiple = mask, multiple
+        self.size = (picks.height, picks.width)
         weights, chosen = picks.weights[row].cpu(), picks.chosen[row].cpu()
         used = weights.sum(dim=1) > 0
-        self.size = (picks.height, picks.width)
-        self.positions = picks.positions[row].cpu()[used].numpy()
         weights, chosen = weights[used], chosen[used]
+        self.positions = picks.positions[row].cpu()[used].numpy()
         self.strongest = _at(chosen, weights.argmax(dim=1))
         known = weights[:, picks.top :]
         best_known = _at(chosen[:, picks.top :], known.argmax(dim=1))
-        self.known_source = np.where(known.sum(dim=1).numpy() > 0, best_known, -1)
-        self.share_within = weights[:, : picks.top].sum(dim=1).numpy()
+        self.best_known = np.where(known.sum(dim=1).numpy() > 0, best_known, -1)
+        self.share_within = weights[:, : picks.top].sum(dim=1).numpy().astype(np.float32)
 
-    def sources(self, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+    def sources(self) -> NDArray[np.int32]:
         """(H, W, 2): for each hole pixel the pixel at its place in the best matching known cell; −1 elsewhere."""
-        cell_of = self._map(self.known_source, np.int64(-1))
-        height, width = mask.shape
-        y, x = np.mgrid[:height, :width]
-        source = cell_of[y // CELL, x // CELL]
-        rows = torch.from_numpy(source // self.size[1] * CELL + y % CELL)
-        columns = torch.from_numpy(source % self.size[1] * CELL + x % CELL)
+        y, x = np.nonzero(self.mask)
+        cell = self._map(self.best_known, np.int64(-1))[y // CELL, x // CELL]
+        y, x, offset_y, offset_x, cell = (part[cell >= 0] for part in (y, x, y % CELL, x % CELL, cell))
         # A match in the padding is a copy of a pixel of the crop.
-        found = np.stack([fold_back(rows, height, self.multiple), fold_back(columns, width, self.multiple)], axis=2)
-        return np.where((mask & (source >= 0))[..., None], found, -1).astype(np.int32)
+        from_y = fold_back(cell // self.size[1] * CELL + offset_y, self.mask.shape[0], self.multiple)
+        from_x = fold_back(cell % self.size[1] * CELL + offset_x, self.mask.shape[1], self.multiple)
+        sources = np.full((*self.mask.shape, 2), -1, np.int32)
+        sources[y, x] = np.stack([from_y, from_x], axis=1)
+        return sources
 
-    def overlays(self, mask: NDArray[np.bool_]) -> list[Overlay]:
-        """Where each cell's strongest match lies, as a colour, and how much weight went to other hole cells."""
-        rows, columns = np.divmod(np.arange(self.size[0] * self.size[1]), self.size[1])
-        down, across = rows / max(1, self.size[0] - 1), columns / max(1, self.size[1] - 1)
-        key = np.stack([across, down, 1.0 - (across + down) / 2], axis=1)
-        looked_at = 0.25 * key + 0.6
-        looked_at[self.positions] = key[self.strongest]
+    def overlays(self) -> list[Overlay]:
+        """Where each cell's strongest match lies, and how much weight went to other cells of the hole."""
+        shown = self._map(np.ones(len(self.positions), bool), np.False_)
+        home = np.arange(shown.size)
+        there = home.copy()
+        there[self.positions] = self.strongest
+        down, right = (
+            (after - before).reshape(self.size)
+            for after, before in zip(np.divmod(there, self.size[1]), np.divmod(home, self.size[1]), strict=True)
+        )
         share = self._map(self.share_within, np.float32(0))
         return [
-            Overlay("attention", "Where the attention looked", _picture(looked_at.reshape(*self.size, 3), mask)),
-            Overlay("attention-within", "Attention to the rest of the hole", _picture(share, mask)),
+            Overlay("attention", "Where the attention looked", self._full(flow_picture(down, right, shown))),
+            Overlay("attention-within", "Attention to the rest of the hole", self._full(heat_picture(share, shown))),
         ]
 
     def _map(self, values: NDArray[Any], empty: np.generic) -> NDArray[Any]:
@@ -170,11 +174,17 @@ class _AttendedCells:
         cells[self.positions] = values
         return cells.reshape(self.size)
 
+    def _full(self, picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Cells as pixels of the crop."""
+        height, width = self.mask.shape
+        return picture.repeat(CELL, axis=0).repeat(CELL, axis=1)[:height, :width]
 
-def _picture(cells: NDArray[Any], mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Cells in [0, 1] as a picture of the crop's own size."""
-    pixels = np.rint(np.clip(cells, 0, 1) * 255).astype(np.uint8).repeat(CELL, axis=0).repeat(CELL, axis=1)
-    return np.ascontiguousarray(pixels[: mask.shape[0], : mask.shape[1]])
+
+def fold_back(coordinates: NDArray[np.int64], side: int, multiple: int) -> NDArray[np.int64]:
+    """Positions on an axis of length `side` extended by `pad_to_multiple`, as the positions they are copies of."""
+    if -side % multiple < side:
+        return np.where(coordinates < side, coordinates, 2 * (side - 1) - coordinates)
+    return np.minimum(coordinates, side - 1)
 
 
 def _at(table: Tensor, column: Tensor) -> NDArray[np.int64]:

@@ -12,10 +12,12 @@ import torch
 from numpy.typing import NDArray
 
 from inpainting.catalog import ModelEntry, get_entry
+from inpainting.layers.padding import pad_to_multiple
 from inpainting.models import lbp as lbp_module
 from inpainting.models.base import BoolMask, Cancelled, FillError, FillInput, FloatImage, Step
-from inpainting.models.lbp import LBPFill
+from inpainting.models.lbp import LBPFill, fold_back
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
+from inpainting.overlays import flow_picture, heat_picture
 from inpainting.weights.loading import WeightsError, write_weights
 
 ENTRY = get_entry("lbp")
@@ -199,13 +201,24 @@ def test_sources_find_the_place_that_was_copied() -> None:
     network = seeded()
     assert network.image_network.attention is not None
     _, picks = network.image_network.attention(decoder, encoder, hole)
-    cells = lbp_module._AttendedCells(picks, 0, 64)
-    sources = cells.sources(box(64, 64, 24, 24, 8))
+    cells = lbp_module._AttendedCells(picks, 0, box(64, 64, 24, 24, 8), 64)
+    sources = cells.sources()
     assert sources[24, 24].tolist() == [48, 16]
     assert sources[31, 29].tolist() == [55, 21]
-    shown = {overlay.name: overlay.image for overlay in cells.overlays(box(64, 64, 24, 24, 8))}
-    assert shown["attention"][27, 27].tolist() == [round(255 * 2 / 7), round(255 * 6 / 7), round(255 * 3 / 7)]
-    assert (shown["attention-within"] == 0).all()
+    shown = {overlay.name: overlay.image for overlay in cells.overlays()}
+    direction = flow_picture(np.array([[3]]), np.array([[-1]]), np.array([[True]]))[0, 0]
+    assert (shown["attention"][24:32, 24:32] == direction).all()
+    assert (shown["attention"][:24] == flow_picture(*np.zeros((2, 1, 1), int), np.array([[False]]))[0, 0]).all()
+    assert (shown["attention-within"][24:32, 24:32] <= 5).all()
+
+
+@pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 127), (200, 3), (1, 1), (33, 32)])
+def test_every_padded_pixel_is_a_copy_of_the_one_it_folds_back_to(height: int, width: int) -> None:
+    maps = torch.rand(1, 2, height, width)
+    padded = pad_to_multiple(maps, 64)
+    rows = fold_back(np.arange(padded.shape[-2]), height, 64)
+    columns = fold_back(np.arange(padded.shape[-1]), width, 64)
+    assert torch.equal(padded, maps[..., rows, :][..., columns])
 
 
 # Switches
@@ -225,7 +238,8 @@ def test_every_ablation_fills(guidance: bool, attention: str) -> None:
     assert output.notes == {"size": "small", "guidance": guidance, "attention": attention}
     if attention == "known":
         within: NDArray[np.uint8] = output.overlays[-1].image
-        assert (within == 0).all()
+        nothing = heat_picture(np.zeros((1, 1), np.float32))[0, 0]
+        assert (within[mask] == nothing).all()
 
 
 # Weights

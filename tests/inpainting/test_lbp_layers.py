@@ -1,4 +1,4 @@
-"""Binary patterns, spatial attention and padding against their definitions."""
+"""Binary patterns and spatial attention against their definitions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,6 @@ from inpainting.layers.binary_patterns import (
     photo_patterns,
     unknown_patterns,
 )
-from inpainting.layers.padding import fold_back, pad_to_multiple
 from inpainting.layers.spatial_attention import SpatialAttention, best_first
 
 
@@ -255,19 +254,3 @@ def test_attention_refuses_parts_that_do_not_fit() -> None:
         SpatialAttention()(decoder, encoder[:, :3], hole)
     with pytest.raises(ValueError, match="at least one"):
         SpatialAttention(0)
-
-
-# Padding
-
-
-@pytest.mark.parametrize(("height", "width"), [(64, 64), (65, 127), (200, 3), (1, 1), (33, 32)])
-def test_padding_reaches_the_multiple_and_folds_back(height: int, width: int) -> None:
-    maps = rand(1, 2, height, width)
-    padded = pad_to_multiple(maps, 64)
-    assert padded.shape[-2] % 64 == padded.shape[-1] % 64 == 0
-    assert padded.shape[-2] - height < 64
-    assert torch.equal(padded[..., :height, :width], maps)
-    # Every pixel that was added is a copy of the one it folds back to.
-    rows = fold_back(torch.arange(padded.shape[-2]), height, 64)
-    columns = fold_back(torch.arange(padded.shape[-1]), width, 64)
-    assert torch.equal(padded, maps[..., rows, :][..., columns])
