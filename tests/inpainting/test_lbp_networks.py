@@ -282,13 +282,13 @@ def test_discriminators_see_rectangular_holes_alone() -> None:
 
 
 def test_both_stages_overfit_two_photos() -> None:
-    """Stage 1 halves the pattern's error, stage 2 brings the hole within 20 dB; the losses are the trainer's own."""
+    """The hole of each photo comes within 20 dB of the truth, by the losses a trainer uses."""
     torch.manual_seed(0)
     system, critics = seeded(), (PatchGAN(1, 16), PatchGAN(3, 16))
     photo, mask = example(seed=3)
-    first = _train(lambda critic: pattern_losses(system, photo, mask, critic), system, critics[0], 60)
-    assert first[-1] < 0.5 * first[0]
-    second = _train(lambda critic: image_losses(system, photo, mask, critic, taps), system, critics[1], 80)
+    first = _train(lambda critic: pattern_losses(system, photo, mask, critic), system, critics[0], 30)
+    assert first[-1] < 0.1 * first[0]
+    second = _train(lambda critic: image_losses(system, photo, mask, critic, taps), system, critics[1], 50)
     with torch.no_grad():
         filled, _ = system(photo, mask)
     error = ((filled.composite - photo) / 2).square() * mask
