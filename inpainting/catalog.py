@@ -135,6 +135,21 @@ ENTRIES: tuple[ModelEntry, ...] = (
         order=50,
     ),
     ModelEntry(
+        key="lbp",
+        title="LBP with spatial attention",
+        summary="Predicts the hole's fine structure first, then fills it in one pass under that guidance.",
+        cost="fast",
+        factory="inpainting.models.lbp:LBPFill",
+        paper=Paper(
+            "Wu, Zhou and Li",
+            "Deep generative model for image inpainting with local binary pattern learning and spatial attention",
+            2021,
+            "https://doi.org/10.1109/TMM.2021.3111491",
+        ),
+        weights=("lbp.safetensors",),
+        order=30,
+    ),
+    ModelEntry(
         key="telea",
         title="Telea",
         summary="Smooth fill from the hole's edge inwards. For scratches, dust and thin wires.",
