@@ -36,8 +36,8 @@ class CARAFE(nn.Module):
         Dimension 2 counts the output pixels of one source pixel in reading order.
         """
         batch, _, height, width = features.shape
-        logits = self.encode(self.compress(features))
-        return logits.view(batch, self.kernel**2, self.scale**2, height, width).softmax(dim=1)
+        logits: Tensor = self.encode(self.compress(features))
+        return logits.view(batch, self.kernel**2, self.scale**2, height, width).softmax(1)
 
     def forward(self, features: Tensor) -> Tensor:
         batch, channels, height, width = features.shape

@@ -169,10 +169,12 @@ def find_patches(
     `coarse` and `memory` cut out the patches from a start to an end, which happens `chunk` at a time; only the
     memory's embeddings are held for all of it. `on_chunk` gets the number of coarse patches that are done.
     """
-    keys = torch.cat([
-        correspondence.embed_memory(memory(first, min(first + chunk, memory_count)))
-        for first in range(0, memory_count, chunk)
-    ])
+    keys = torch.cat(
+        [
+            correspondence.embed_memory(memory(first, min(first + chunk, memory_count)))
+            for first in range(0, memory_count, chunk)
+        ]
+    )
     rows = []
     for start in range(0, coarse_count, chunk):
         end = min(start + chunk, coarse_count)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -51,8 +50,11 @@ class TMADConfig:
     @classmethod
     def from_json(cls, text: str) -> TMADConfig:
         """The inverse of `to_json`; raises `ValueError` or `TypeError` for anything else."""
-        values: Mapping[str, Any] = json.loads(text)
-        return cls(**{name: tuple(value) if isinstance(value, list) else value for name, value in values.items()})
+        given = json.loads(text)
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in given.items()
+        }
+        return cls(**values)
 
 
 PAPER = TMADConfig()

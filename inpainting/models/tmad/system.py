@@ -92,7 +92,7 @@ class TMAD(nn.Module):
         query = self.correspondence.embed_coarse(coarse).float()
         key = self.correspondence.embed_memory(memory).float()
         parts = []
-        for index in coarse_image.unique().tolist():
+        for index in sorted(set(coarse_image.tolist())):
             own = memory_image == index
             similarity = query[coarse_image == index] @ key[own].T
             if config.retrieval == "topk":
