@@ -16,22 +16,6 @@ from torch.nn import functional as F
 Tiling = Literal["grid", "overlap"]
 
 
-def pad_to_multiple(image: Tensor, multiple: int) -> Tensor:
-    """Pad (B, C, H, W) at the right and the bottom to multiples of `multiple`.
-
-    Mirrors the image; where the padding is as large as the image itself, repeats the edge. A mask padded by this
-    function stays the mask of the image padded by it.
-    """
-    down, right = -image.shape[-2] % multiple, -image.shape[-1] % multiple
-    for amount, pad, size in (
-        (down, (0, 0, 0, down), image.shape[-2]),
-        (right, (0, right, 0, 0), image.shape[-1]),
-    ):
-        if amount:
-            image = F.pad(image, pad, mode="reflect" if amount < size else "replicate")
-    return image
-
-
 def hole_cells(mask: Tensor, patch: int, tiling: Tiling = "grid") -> Tensor:
     """The windows (N, 3) of the patch grid that hold at least one hole pixel, in reading order.
 

@@ -9,10 +9,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from inpainting.catalog import ModelEntry
-from inpainting.layers.blending import pad_to_multiple
+from inpainting.layers.padding import pad_to_multiple
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
 from inpainting.models.tmad.checkpoint import load_network
 from inpainting.models.tmad.networks import CoarseNet
@@ -102,7 +103,7 @@ class _Filling:
         self.last_octave = self.octave if job.params.get("detail") == "working" else 0
         self.composite = self.levels[self.octave][0]
         self.overlays: list[Overlay] = []
-        self.sources = None
+        self.sources: NDArray[np.int32] | None = None
         self.source_patch = 1
         self.last_preview = -PREVIEW_SECONDS
 

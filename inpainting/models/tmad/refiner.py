@@ -10,7 +10,8 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from inpainting.layers.blending import PatchCanvas, Tiling, cut_windows, hole_cells, pad_to_multiple
+from inpainting.layers.blending import PatchCanvas, Tiling, cut_windows, hole_cells
+from inpainting.layers.padding import pad_to_multiple
 from inpainting.layers.retrieval import (
     MOST_HOLE,
     Selection,
