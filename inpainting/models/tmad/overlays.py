@@ -51,31 +51,38 @@ def memory_overlay(refined: Refined, composite: Tensor, patch: int) -> Overlay:
 
 
 def patch_sources(refined: Refined, mask: NDArray[np.bool_], patch: int) -> NDArray[np.int32]:
-    """(H, W, 2): the centre (y, x) of the patch that was retrieved first for each hole pixel's cell; -1 elsewhere.
+    """(H, W, 2): for each hole pixel its (y, x) in the patch that was retrieved first for its cell; -1 elsewhere.
 
-    Where cells overlap, a pixel belongs to the cell in whose central half it lies.
+    Where cells overlap, a pixel belongs to the cell in whose central half it lies. Places that lie in the hole
+    themselves (in patches that are partly hole) are no sources.
     """
     height, width = mask.shape
-    sources = np.full((height, width, 2), -1, dtype=np.int32)
-    best = refined.memory.windows[refined.retrieved[:, 0], 1:].cpu().numpy() + patch // 2
-    best = np.minimum(best, [height - 1, width - 1])
+    # Cells may reach into the padding below and to the right of the picture.
+    sources = np.full((height + patch, width + patch, 2), -1, dtype=np.int32)
+    within = np.stack(np.meshgrid(np.arange(patch), np.arange(patch), indexing="ij"), axis=-1)
+    best = refined.memory.windows[refined.retrieved[:, 0], 1:].cpu().numpy()
     cells = refined.cells[:, 1:].tolist()
     for inset in (0, patch // 4):
-        for (top, left), centre in zip(cells, best, strict=True):
-            sources[top + inset : top + patch - inset, left + inset : left + patch - inset] = centre
-    sources[~mask] = -1
-    return sources
+        part = slice(inset, patch - inset)
+        for (top, left), origin in zip(cells, best, strict=True):
+            sources[top : top + patch, left : left + patch][part, part] = within[part, part] + origin
+    inside = sources[:height, :width]
+    np.minimum(inside, np.array([height - 1, width - 1], dtype=np.int32), out=inside)
+    inside[~mask | mask[inside[..., 0], inside[..., 1]]] = -1
+    return inside
 
 
 def enlarged_sources(sources: NDArray[np.int32], factor: int, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Sources found on a picture `factor` times smaller than `mask`, in pixels of the mask."""
     height, width = mask.shape
-    rows = np.minimum(np.arange(height) // factor, sources.shape[0] - 1)
-    columns = np.minimum(np.arange(width) // factor, sources.shape[1] - 1)
-    large = sources[rows[:, None], columns[None, :]]
-    found = large[..., :1] >= 0
-    large = np.where(found, np.minimum(large * factor + factor // 2, [height - 1, width - 1]), -1).astype(np.int32)
-    large[~mask] = -1
+    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
+    small_rows = np.minimum(rows // factor, sources.shape[0] - 1)
+    small_columns = np.minimum(columns // factor, sources.shape[1] - 1)
+    found: NDArray[np.int32] = sources[small_rows, small_columns]
+    large = np.empty_like(found)
+    large[..., 0] = np.minimum(found[..., 0] * factor + rows % factor, height - 1)
+    large[..., 1] = np.minimum(found[..., 1] * factor + columns % factor, width - 1)
+    large[(found[..., 0] < 0) | ~mask | mask[large[..., 0], large[..., 1]]] = -1
     return large
 
 
