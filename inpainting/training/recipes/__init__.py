@@ -9,6 +9,8 @@ from inpainting.training.recipe import Recipe
 
 _RECIPES = {
     "tta": "inpainting.training.recipes.tta:TTARecipe",
+    "tmad": "inpainting.training.recipes.tmad:TMADRecipe",
+    "lbp": "inpainting.training.recipes.lbp:LBPRecipe",
     "mnps": "inpainting.training.recipes.content:ContentRecipe",
 }
 
