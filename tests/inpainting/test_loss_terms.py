@@ -59,6 +59,18 @@ def test_relativistic_of_equal_logits() -> None:
     assert losses.relativistic_generator(real, fake, memory).item() == pytest.approx(3 * math.log(2))
 
 
+def test_relativistic_is_its_definition_picture_by_picture() -> None:
+    real, fake, memory = random(2, 5), random(2, 4, seed=1), random(2, 6, seed=2)
+    expected_d = expected_g = torch.tensor(0.0)
+    for r, f, t in zip(real, fake, memory, strict=True):
+        real_wins, fake_wins = torch.sigmoid(r - f.mean()), torch.sigmoid(f - r.mean())
+        expected_d = expected_d - real_wins.log().mean() / 2 - (1 - fake_wins).log().mean() / 2
+        compensation = -torch.sigmoid(f - t.mean()).log().mean()
+        expected_g = expected_g + (-fake_wins.log().mean() - (1 - real_wins).log().mean() + compensation) / 2
+    torch.testing.assert_close(losses.relativistic_discriminator(real, fake), expected_d)
+    torch.testing.assert_close(losses.relativistic_generator(real, fake, memory), expected_g)
+
+
 def test_relativistic_compares_within_a_picture() -> None:
     real, fake, memory = random(2, 5), random(2, 4, seed=1), random(2, 6, seed=2)
     shift = torch.tensor([[100.0], [-7.0]])
