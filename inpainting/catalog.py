@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,6 +98,8 @@ class ModelEntry:
     params: tuple[Param, ...] = ()
     weights: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    needs_torch: bool = True
+    """Whether running it takes PyTorch (and may use a CUDA device)."""
     order: int = 100
     """Position in lists, best first."""
 
@@ -117,6 +119,25 @@ class ModelEntry:
         return {name: param.parse(given[name]) if name in given else param.default for name, param in known.items()}
 
 
+REFINER = "tmad"
+"""The model whose patch network can refine the results of the others."""
+REFINE = Param(
+    "refine",
+    "choice",
+    "none",
+    "Refine textures",
+    "Synthesise the result's textures anew, patch by patch, after the most similar ones of the photo.",
+    choices=("none", "psnet"),
+)
+
+
+def offer_refinement(entries: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+    """The entries with `REFINE` added to all but the refiner itself, provided that the refiner is trained."""
+    if not any(entry.key == REFINER and entry.trained for entry in entries):
+        return entries
+    return tuple(entry if entry.key == REFINER else replace(entry, params=(*entry.params, REFINE)) for entry in entries)
+
+
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         key="patchmatch",
@@ -127,9 +148,25 @@ ENTRIES: tuple[ModelEntry, ...] = (
         paper=Paper(
             "Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009
         ),
-        params=(Param("patch_size", "int", 5, "Patch size", "Side of the copied patches in pixels.", 3, 15),),
+        params=(Param("patch_size", "int", 7, "Patch size", "Side of the copied patches in pixels, odd.", 3, 15),),
         licence="MIT (pypatchmatch)",
+        needs_torch=False,
         order=50,
+    ),
+    ModelEntry(
+        key="lbp",
+        title="LBP with spatial attention",
+        summary="Predicts the hole's fine structure first, then fills it in one pass under that guidance.",
+        cost="fast",
+        factory="inpainting.models.lbp:LBPFill",
+        paper=Paper(
+            "Wu, Zhou and Li",
+            "Deep generative model for image inpainting with local binary pattern learning and spatial attention",
+            2021,
+            "https://doi.org/10.1109/TMM.2021.3111491",
+        ),
+        weights=("lbp.safetensors",),
+        order=30,
     ),
     ModelEntry(
         key="telea",
@@ -140,6 +177,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         paper=Paper("A. Telea", "An image inpainting technique based on the fast marching method", 2004),
         params=(Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),),
         licence="Apache-2.0 (OpenCV)",
+        needs_torch=False,
         order=90,
     ),
     ModelEntry(
@@ -167,7 +205,49 @@ ENTRIES: tuple[ModelEntry, ...] = (
         weights=("tta.safetensors",),
         order=10,
     ),
+    ModelEntry(
+        key="tmad",
+        title="T-MAD",
+        summary="Estimates the structure, then synthesises each patch after the most similar textures of the photo.",
+        cost="fast",
+        factory="inpainting.models.tmad:TMADFill",
+        paper=Paper(
+            "Xu et al.",
+            "Texture Memory-Augmented Deep Patch-Based Image Inpainting",
+            2020,
+            "https://arxiv.org/abs/2009.13240",
+        ),
+        params=(
+            Param(
+                "memory",
+                "choice",
+                "sampled",
+                "Texture memory",
+                "100 patches chosen at random, as in the paper, or all there are (slower, the same for every seed).",
+                choices=("sampled", "dense"),
+            ),
+            Param(
+                "tiling",
+                "choice",
+                "grid",
+                "Tiling",
+                "Patches side by side, as in the paper, or overlapping and blended together (four times the work).",
+                choices=("grid", "overlap"),
+            ),
+            Param(
+                "detail",
+                "choice",
+                "full",
+                "Detail",
+                "For large holes: synthesise textures up to the photo's own size, or enlarge the first result (quick).",
+                choices=("full", "working"),
+            ),
+        ),
+        weights=("tmad.safetensors",),
+        order=20,
+    ),
 )
+ENTRIES = offer_refinement(ENTRIES)
 _BY_KEY = {entry.key: entry for entry in ENTRIES}
 
 
