@@ -272,13 +272,19 @@ def _reduced(mask: Tensor, level: int) -> Tensor:
     return mask if level == 1 else F.max_pool2d(mask.float(), level) > 0.5
 
 
-def _previews(images: Tensor, match: LevelMatch, level: int, height: int, width: int) -> list[FloatImage]:
-    """The photos' own pixels moved as the level moves its texture: what the fill will be made of."""
+def _previews(images: Tensor, match: LevelMatch, level: int, height: int, width: int) -> list[FloatImage | None]:
+    """The photos' own pixels moved as the level moves its texture: what the fill will be made of.
+
+    None where the level had nothing to copy from.
+    """
     reduced = images if level == 1 else F.avg_pool2d(images, level)
     moved = swap_patches(reduced, match.sources)
     if level != 1:
         moved = F.interpolate(moved, scale_factor=level, mode="bilinear", align_corners=False)
-    return list(_to_arrays(moved, height, width))
+    found = match.queries.flatten(1).any(1).tolist()
+    return [
+        shown if any_found else None for shown, any_found in zip(_to_arrays(moved, height, width), found, strict=True)
+    ]
 
 
 def _to_arrays(maps: Tensor, height: int, width: int) -> FloatImage:
