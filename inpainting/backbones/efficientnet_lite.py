@@ -96,10 +96,9 @@ class EfficientNetLite0(nn.Module):
         expanded: dict[int, Tensor] = {}
         features = self._stem(photos)
         for number, block in enumerate(self.blocks):
-            wide = block.expand(features)
+            wide, features = block(features)
             if number in wanted:
                 expanded[number] = wide
-            features = block.reduce(wide, features)
         return [expanded[TAPS[name].block] / TAPS[name].mean for name in self.taps]
 
     def embedding(self, photos: Tensor) -> Tensor:
@@ -108,7 +107,7 @@ class EfficientNetLite0(nn.Module):
             raise ValueError("An embedding needs the whole network: build it with whole=True.")
         features = self._stem(photos)
         for block in self.blocks:
-            features = block.reduce(block.expand(features), features)
+            _, features = block(features)
         pooled: Tensor = self.head(features).mean(dim=(2, 3))
         return pooled
 
@@ -143,12 +142,13 @@ class _Block(nn.Module):
         self.filter = None if last else _Convolution(*depthwise, stride=stride, groups=wide)
         self.project = None if last else _Convolution(*project, clipped=False)
 
-    def reduce(self, wide: Tensor, before: Tensor) -> Tensor:
-        """The block's output from its expanded features and its input."""
+    def forward(self, features: Tensor) -> tuple[Tensor, Tensor]:
+        """The expanded features and the block's output."""
+        wide: Tensor = self.expand(features)
         if self.filter is None or self.project is None:
-            return wide
+            return wide, wide
         output: Tensor = self.project(self.filter(wide))
-        return output + before if self.shortcut else output
+        return wide, output + features if self.shortcut else output
 
 
 class _Convolution(nn.Module):
