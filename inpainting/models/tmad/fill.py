@@ -75,7 +75,12 @@ class TMADFill(FillModel):
         for group in groups.values():
             images = torch.cat([pad_to_multiple(filling.image, CoarseNet.multiple) for filling in group])
             masks = torch.cat([pad_to_multiple(filling.mask, CoarseNet.multiple) for filling in group])
-            estimates = self.refiner.network.coarse(images, masks)
+
+            def on_part(share: float, group: list[_Filling] = group) -> None:
+                for filling in group:
+                    filling.report("coarse", COARSE_DONE * share)
+
+            estimates = self.refiner.network.coarse(images, masks, on_part)
             for filling, estimate in zip(group, estimates.split(1), strict=True):
                 filling.set_coarse(estimate)
 
