@@ -98,6 +98,8 @@ class ModelEntry:
     params: tuple[Param, ...] = ()
     weights: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    needs_torch: bool = True
+    """Whether running it takes PyTorch (and may use a CUDA device)."""
     order: int = 100
     """Position in lists, best first."""
 
@@ -146,9 +148,25 @@ ENTRIES: tuple[ModelEntry, ...] = (
         paper=Paper(
             "Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009
         ),
-        params=(Param("patch_size", "int", 5, "Patch size", "Side of the copied patches in pixels.", 3, 15),),
+        params=(Param("patch_size", "int", 7, "Patch size", "Side of the copied patches in pixels, odd.", 3, 15),),
         licence="MIT (pypatchmatch)",
+        needs_torch=False,
         order=50,
+    ),
+    ModelEntry(
+        key="lbp",
+        title="LBP with spatial attention",
+        summary="Predicts the hole's fine structure first, then fills it in one pass under that guidance.",
+        cost="fast",
+        factory="inpainting.models.lbp:LBPFill",
+        paper=Paper(
+            "Wu, Zhou and Li",
+            "Deep generative model for image inpainting with local binary pattern learning and spatial attention",
+            2021,
+            "https://doi.org/10.1109/TMM.2021.3111491",
+        ),
+        weights=("lbp.safetensors",),
+        order=30,
     ),
     ModelEntry(
         key="telea",
@@ -159,6 +177,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
         paper=Paper("A. Telea", "An image inpainting technique based on the fast marching method", 2004),
         params=(Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),),
         licence="Apache-2.0 (OpenCV)",
+        needs_torch=False,
         order=90,
     ),
     ModelEntry(
