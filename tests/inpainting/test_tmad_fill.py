@@ -251,6 +251,24 @@ def test_large_holes_go_through_the_octaves(model: TMADFill, detail: str) -> Non
     assert not mask[rows[found], columns[found]].any()
 
 
+@pytest.mark.parametrize("detail", ["full", "working"])
+def test_scratch_that_vanishes_at_the_coarse_scale(model: TMADFill, detail: str) -> None:
+    mask = np.zeros((1100, 240), dtype=np.bool_)
+    mask[np.arange(1100), 100 + np.arange(1100) // 20] = True
+    assert octaves_down(mask) == 1
+    stages: list[str] = []
+    crop = job(mask, detail=detail, on_step=lambda step: stages.append(step.stage))
+    crop.image[~mask] = 0.25
+    output = model.fill(crop)
+    assert_sound(output, crop)
+    assert stages[0] == "coarse"
+    assert "blending" in stages
+    # The estimate is made of what lies beside the scratch.
+    coarse = {overlay.name: overlay.image for overlay in output.overlays}["coarse"]
+    assert set(np.unique(coarse)) == {64}
+    assert output.notes["cells"] >= 1100 // 32
+
+
 def test_sources_are_enlarged_pixel_by_pixel() -> None:
     sources = np.array([[[1, 0], [-1, -1]], [[0, 1], [3, 3]]], dtype=np.int32)
     mask = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=np.bool_)
