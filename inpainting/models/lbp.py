@@ -1,7 +1,7 @@
 """LBP inpainting as a fill model: predict the hole's binary pattern, then fill it under that guidance.
 
 Source: Wu et al., "Deep generative model for image inpainting with local binary pattern learning and spatial
-attention". The networks are in `lbp_networks`, their losses in `lbp_losses`.
+attention". The networks are in `lbp_networks`, their losses in `inpainting.training.lbp_losses`.
 """
 
 from __future__ import annotations

@@ -13,17 +13,16 @@ from inpainting.layers.binary_patterns import photo_patterns, unknown_patterns
 from inpainting.layers.discriminators import PatchGAN
 from inpainting.layers.spatial_attention import Picks, SpatialAttention
 from inpainting.layers.unet import UNet
-from inpainting.models.lbp_losses import (
+from inpainting.models.lbp_networks import SIZES, LBPConfig, LBPInpainter
+from inpainting.training.lbp_losses import (
     GeneratorLosses,
     LossWeights,
     discriminator_loss,
-    gram,
     hole_view,
     image_losses,
     multi_level_loss,
     pattern_losses,
 )
-from inpainting.models.lbp_networks import SIZES, LBPConfig, LBPInpainter
 
 
 @pytest.fixture(autouse=True)
@@ -257,12 +256,6 @@ def test_the_multi_level_goal_is_a_constant() -> None:
     multi_level_loss([made], [goal]).backward()
     assert made.grad is not None
     assert goal.grad is None
-
-
-def test_gram_is_the_normalised_inner_product_of_channels() -> None:
-    features = torch.rand(2, 3, 4, 5)
-    expected = torch.einsum("bchw,bdhw->bcd", features, features) / (3 * 4 * 5)
-    torch.testing.assert_close(gram(features), expected)
 
 
 def test_discriminators_see_rectangular_holes_alone() -> None:

@@ -6,7 +6,7 @@ Each discriminator step follows with `discriminator_loss` on the `fake` and `rea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +15,15 @@ from torch import Tensor, nn
 
 from inpainting.layers.binary_patterns import photo_patterns
 from inpainting.models.lbp_networks import LBPInpainter
+from inpainting.training.losses import (
+    FeatureExtractor,
+    gram,
+    nonsaturating_discriminator,
+    nonsaturating_generator,
+)
 
 SMALLEST_VIEW = 32
 """Side in pixels below which a patch discriminator has nothing to judge."""
-Features = Callable[[Tensor], Sequence[Tensor]]
-"""Taps of a frozen feature network on a photo (B, 3, H, W) in [-1, 1]; each (B, C, h, w)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +84,7 @@ def image_losses(
     photo: Tensor,
     mask: Tensor,
     discriminator: nn.Module | None,
-    features: Features | None,
+    features: FeatureExtractor | None,
     weights: LossWeights | None = None,
 ) -> GeneratorLosses:
     """L_Img of eq. (8), end to end: gradients reach G2 and, through the guidance, G1.
@@ -116,9 +120,7 @@ def image_losses(
 
 def discriminator_loss(discriminator: nn.Module, real: Tensor, fake: Tensor) -> Tensor:
     """The discriminator's side of eq. (4) on logits; no gradient reaches what made `fake`."""
-    on_real: Tensor = discriminator(real).float()
-    on_fake: Tensor = discriminator(fake.detach()).float()
-    return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+    return nonsaturating_discriminator(discriminator(real).float(), discriminator(fake.detach()).float())
 
 
 def multi_level_loss(made: Sequence[Tensor], goal: Sequence[Tensor]) -> Tensor:
@@ -128,13 +130,6 @@ def multi_level_loss(made: Sequence[Tensor], goal: Sequence[Tensor]) -> Tensor:
     could make them easy to reach instead of reaching them.
     """
     return _sum([F.mse_loss(a.float(), b.detach().float()) for a, b in zip(made, goal, strict=True)])
-
-
-def gram(features: Tensor) -> Tensor:
-    """Gram matrix of (B, C, h, w) features as (B, C, C), divided by C·h·w (eq. 7)."""
-    channels, height, width = features.shape[1:]
-    rows = features.float().flatten(2)
-    return rows @ rows.transpose(1, 2) / (channels * height * width)
 
 
 def hole_view(images: Tensor, mask: Tensor) -> Tensor:
@@ -170,7 +165,7 @@ def _weighted(
 ) -> GeneratorLosses:
     if discriminator is not None and weights.adversarial > 0:
         # The non-saturating form of eq. (4): maximise log D instead of minimising log(1 − D).
-        terms["adversarial"] = F.softplus(-discriminator(fake).float()).mean()
+        terms["adversarial"] = nonsaturating_generator(discriminator(fake).float())
     total = _sum([getattr(weights, name) * value for name, value in terms.items()])
     return GeneratorLosses(total, {name: value.detach() for name, value in terms.items()}, fake, real)
 
