@@ -14,6 +14,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpainting.catalog import get_entry
+from inpainting.engine import Engine
+from inpainting.imaging import Photo
 from inpainting.layers.gated import GatedConv2d
 from inpainting.layers.padding import pad_to_multiple
 from inpainting.layers.texture_transform import Search
@@ -350,6 +352,31 @@ def test_padding_reflects_and_repeats_on_narrow_maps() -> None:
     assert padded.shape == (1, 1, 8, 8)
     assert padded[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
     assert pad_to_multiple(ramp[..., :1], 8).unique().tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_the_engine_changes_nothing_but_the_hole(without_weights: Path, kind: type[np.unsignedinteger[Any]]) -> None:
+    write_weights(without_weights / "tta.safetensors", seeded().state_dict(), describe_generator("tiny"))
+    before = (photo(75, 93) * np.iinfo(kind).max).astype(kind)
+    mask = box(75, 93, (20, 30, 18, 21), (60, 3, 1, 1))
+    result = Engine("cpu").fill(Photo(before), mask, model="tta", allow_untrained=True)
+    after = result.photo.pixels
+    assert after.dtype == kind
+    assert np.array_equal(after[~mask], before[~mask])
+    assert not np.array_equal(after[mask], before[mask])
+    assert result.proof == {"known_pixels": int((~mask).sum()), "changed_pixels": 0}
+
+
+def test_the_engine_brings_large_crops_down_and_detail_back(without_weights: Path) -> None:
+    """Fine stripes that the working scale cannot show come back along the index map."""
+    write_weights(without_weights / "tta.safetensors", seeded().state_dict(), describe_generator("tiny"))
+    before = np.full((1100, 1100, 3), 128, np.uint8)
+    before[:, ::2] += 40
+    mask = box(1100, 1100, (350, 350, 420, 420))
+    result = Engine("cpu").fill(Photo(before), mask, model="tta", params={"search": "quick"}, allow_untrained=True)
+    assert result.notes["scale"] < 0.5
+    hole = result.photo.pixels[360:760, 360:760].astype(float)
+    assert np.abs(np.diff(hole, axis=1)).mean() > 10
 
 
 # Weights
