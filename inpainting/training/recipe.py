@@ -58,6 +58,8 @@ class Recipe(ABC):
     size: str
     generators: dict[str, nn.Module]
     critics: dict[str, nn.Module]
+    wishes: dict[str, object]
+    """Model, size and switches it was made with, so that a checkpoint can be opened again."""
     warm_up: float = 0.15
     """Share of the run without adversarial and feature losses."""
     side: int | None = None
