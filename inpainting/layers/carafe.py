@@ -5,8 +5,13 @@ Source: Wang et al., "CARAFE: Content-Aware ReAssembly of FEatures", ICCV 2019, 
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.nn import functional as F
 
 
@@ -40,14 +45,66 @@ class CARAFE(nn.Module):
         return logits.view(batch, self.kernel**2, self.scale**2, height, width).softmax(1)
 
     def forward(self, features: Tensor) -> Tensor:
-        batch, channels, height, width = features.shape
         weights = self.kernels(features)
-        reach = self.kernel // 2
-        padded = F.pad(features, (reach, reach, reach, reach))
-        # One shift at a time: the k²-fold unfolded map would be 25 times the input.
-        total = features.new_zeros(batch, channels, self.scale**2, height, width)
-        for index in range(self.kernel**2):
-            top, left = divmod(index, self.kernel)
-            source = padded[:, :, None, top : top + height, left : left + width]
-            total = torch.addcmul(total, source, weights[:, None, index])
-        return F.pixel_shuffle(total.reshape(batch, channels * self.scale**2, height, width), self.scale)
+        # Under autocast the softmax is float32: sum in its precision, go on in that of the features.
+        raised = reassemble(features.to(weights.dtype), weights)
+        return F.pixel_shuffle(raised.flatten(1, 2), self.scale).to(features.dtype)
+
+
+def reassemble(features: Tensor, weights: Tensor) -> Tensor:
+    """Weighted sums of k×k neighbourhoods, zero outside the map, with gradients to both arguments.
+
+    Args:
+        features: (B, C, H, W).
+        weights: (B, k², S, H, W) for S sums per pixel.
+
+    Returns:
+        (B, C, S, H, W). Neither pass ever holds more than one shift of the map: the k²-fold unfolded map would be
+        25 times the input.
+    """
+    result: Tensor = _Reassembly.apply(features, weights)  # type: ignore[no-untyped-call]
+    return result
+
+
+class _Reassembly(torch.autograd.Function):
+    """`reassemble` with sums in place; recording its additions one by one is three times slower."""
+
+    @staticmethod
+    def forward(ctx: FunctionCtx, features: Tensor, weights: Tensor) -> Tensor:
+        ctx.save_for_backward(features, weights)
+        batch, channels, height, width = features.shape
+        total = features.new_zeros(batch, channels, weights.shape[2], height, width)
+        for index, source in enumerate(_shifts(_padded(features, weights), weights)):
+            total.addcmul_(source.unsqueeze(2), weights[:, None, index])
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor]:
+        features, weights = ctx.saved_tensors
+        padded = _padded(features, weights)
+        padded_grad, weights_grad = torch.zeros_like(padded), torch.empty_like(weights)
+        shifts = zip(_shifts(padded, weights), _shifts(padded_grad, weights), strict=True)
+        for index, (source, source_grad) in enumerate(shifts):
+            for part in range(weights.shape[2]):
+                pulled = grad[:, :, part]
+                source_grad.addcmul_(pulled, weights[:, index, part].unsqueeze(1))
+                torch.sum(pulled * source, dim=1, out=weights_grad[:, index, part])
+        reach = _reach(weights)
+        height, width = features.shape[-2:]
+        return padded_grad[:, :, reach : reach + height, reach : reach + width], weights_grad
+
+
+def _reach(weights: Tensor) -> int:
+    return math.isqrt(weights.shape[1]) // 2
+
+
+def _padded(features: Tensor, weights: Tensor) -> Tensor:
+    return F.pad(features, (_reach(weights),) * 4)
+
+
+def _shifts(padded: Tensor, weights: Tensor) -> Iterator[Tensor]:
+    """Views of the padded map, one for each place of the kernel in reading order."""
+    kernel, (height, width) = math.isqrt(weights.shape[1]), weights.shape[-2:]
+    for top in range(kernel):
+        for left in range(kernel):
+            yield padded[:, :, top : top + height, left : left + width]

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from inpainting.layers.patches import best_matches
+from inpainting.layers.patches import NORM_EPSILON, best_matches
 
 Selection = Literal["sampled", "dense"]
 
@@ -95,16 +95,30 @@ class Correspondence(nn.Module):
         self.theta.load_state_dict(self.phi.state_dict())
 
     def embed_coarse(self, patches: Tensor) -> Tensor:
-        """Unit vectors (N, D) of coarse patches (N, 3, p, p)."""
-        return F.normalize(self.phi(patches).flatten(1), dim=1)
+        """Embeddings φ, (N, D), of coarse patches (N, 3, p, p); not normalised."""
+        embedded: Tensor = self.phi(patches).flatten(1)
+        return embedded
 
     def embed_memory(self, patches: Tensor) -> Tensor:
-        """Unit vectors (M, D) of memory patches (M, 3, p, p)."""
-        return F.normalize(self.theta(patches).flatten(1), dim=1)
+        """Embeddings θ, (M, D), of memory patches (M, 3, p, p); not normalised."""
+        embedded: Tensor = self.theta(patches).flatten(1)
+        return embedded
 
     def forward(self, coarse: Tensor, memory: Tensor) -> Tensor:
         """Similarities in [-1, 1], (N, M)."""
-        return self.embed_coarse(coarse) @ self.embed_memory(memory).T
+        return cosines(self.embed_coarse(coarse), self.embed_memory(memory))
+
+
+def cosines(queries: Tensor, keys: Tensor) -> Tensor:
+    """Cosines (N, M) of the rows of (N, D) and (M, D), with gradients; float32 whatever the rows' type.
+
+    Dividing the products by the norms spares the normalised copies of both sides and their gradients.
+    """
+    with torch.autocast(queries.device.type, enabled=False):
+        queries, keys = queries.float(), keys.float()
+        norms = queries.norm(dim=1, keepdim=True) * keys.norm(dim=1)
+        similarity: Tensor = queries @ keys.T / norms.clamp_min(NORM_EPSILON)
+        return similarity
 
 
 def _embedding(channels: int, slope: float) -> nn.Sequential:

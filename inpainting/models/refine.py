@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from inpainting.catalog import REFINE, REFINER, get_entry
+from inpainting.catalog import REFINER, get_entry
 from inpainting.layers.blending import Tiling
 from inpainting.models.base import (
     BoolMask,
@@ -31,11 +31,9 @@ INNER_SHARE = 0.85
 """Share of a fill's progress that belongs to the model whose result is refined."""
 
 
-def with_refinement(model: FillModel, params: Mapping[str, Any]) -> FillModel:
-    """`model` itself, or `model` followed by PSNet where the parameters ask for ``refine=psnet``."""
-    if params.get(REFINE.name, REFINE.default) == "none":
-        return model
-    return RefinedModel(model, shared_refiner(model.device))
+def with_refinement(model: FillModel, device: str) -> FillModel:
+    """`model` followed by the shipped PSNet on `device`."""
+    return RefinedModel(model, shared_refiner(device))
 
 
 @lru_cache(maxsize=2)
@@ -45,13 +43,16 @@ def shared_refiner(device: str) -> PatchRefiner:
 
 
 class RefinedModel(FillModel):
-    """Another model whose results PSNet synthesises anew; it keeps that model's entry and working scale."""
+    """Another model whose results PSNet synthesises anew; to the engine it has that model's entry and habits."""
 
     def __init__(self, inner: FillModel, refiner: PatchRefiner) -> None:
-        super().__init__(inner.entry, inner.device)
+        super().__init__(inner.entry, str(refiner.device))
         self.inner = inner
         self.refiner = refiner
         self.working_side = inner.working_side
+        self.context_side = inner.context_side
+        self.match_detail = inner.match_detail
+        self.edge_reach = inner.edge_reach
 
     def fill(self, job: FillInput) -> FillOutput:
         """Fill one crop and refine it."""
@@ -77,7 +78,8 @@ class RefinedModel(FillModel):
                 retrieved_overlay(refined, task.composite, patch),
                 memory_overlay(refined, task.composite, patch),
             ]
-            if output.sources is None:
+            # Where the engine looks for matches itself, it finds finer ones than whole patches.
+            if output.sources is None and not self.match_detail:
                 output.sources = patch_sources(refined, job.mask, patch)
                 output.source_patch = patch
         return outputs

@@ -206,7 +206,7 @@ class TTAFill(FillModel):
             if job.mask.any():
                 groups[job.mask.shape, job.params.get("search", "auto"), job.seed].append(number)
             else:
-                job.on_step(Step("nothing to fill", 1.0))
+                job.on_step(Step("Nothing to fill", 1.0))
                 outputs[number] = FillOutput(job.image.copy())
         for (_, mode, seed), numbers in groups.items():
             search = Search(mode=mode, seed=seed)
@@ -230,7 +230,7 @@ class TTAFill(FillModel):
                 job.on_step(_step(level, match, preview))
 
         for job in jobs:
-            job.on_step(Step("reading the surroundings", 0.02))
+            job.on_step(Step("Reading the surroundings", 0.02))
         images = images.contiguous(memory_format=torch.channels_last)
         result = self.network(images, holes, barred=barred, search=search, on_level=on_level)
         filled = _to_arrays(result.prediction, height, width)
@@ -239,7 +239,7 @@ class TTAFill(FillModel):
         outputs = []
         for number, (job, image) in enumerate(zip(jobs, filled, strict=True)):
             outputs.append(self._output(job, image, result, number))
-            job.on_step(Step("done", 1.0, preview=image))
+            job.on_step(Step("Done", 1.0, preview=image))
         return outputs
 
     def _output(self, job: FillInput, image: FloatImage, result: TTAOutput, number: int) -> FillOutput:
@@ -257,12 +257,12 @@ class TTAFill(FillModel):
         )
 
 
-_STAGES = {4: ("matching coarse texture", 0.4), 2: ("matching texture", 0.6), 1: ("matching fine texture", 0.9)}
+_STAGES = {4: ("Matching coarse texture", 0.4), 2: ("Matching texture", 0.6), 1: ("Matching fine texture", 0.9)}
 
 
 def _step(level: int, match: LevelMatch | None, preview: FloatImage | None) -> Step:
     if match is None:
-        return Step("understanding the scene", 0.2)
+        return Step("Understanding the scene", 0.2)
     stage, fraction = _STAGES[level]
     return Step(stage, fraction, preview=preview)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,16 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from inpainting import catalog
-from inpainting.catalog import CatalogError, ModelEntry, get_entry, offer_refinement
-from inpainting.models.base import BoolMask, Cancelled, FillError, FillInput, FillModel, FillOutput, FloatImage, Step
-from inpainting.models.refine import RefinedModel, refine, shared_refiner, with_refinement
+from inpainting.catalog import get_entry
+from inpainting.models.base import BoolMask, Cancelled, FillError, FloatImage, Step
 from inpainting.models.tmad import TMAD, TMADConfig, TMADFill
 from inpainting.models.tmad.octaves import COARSE_DEPTH, doubled, halved, octaves_down
 from inpainting.models.tmad.overlays import enlarged_sources
 from inpainting.models.tmad.refiner import PatchRefiner, RefineTask
-
-TINY = TMADConfig(coarse=(8, 8, 12, 12), synthesis=(8, 8, 12), texture=(8, 8, 12), embedding=4, coarse_blocks=2)
+from tests.inpainting.tmad_scenes import TINY, assert_sound, box, job, photo
 
 
 @pytest.fixture(autouse=True)
@@ -36,37 +31,6 @@ def model() -> TMADFill:
     torch.manual_seed(0)
     filler.refiner = PatchRefiner(TMAD(TINY))
     return filler
-
-
-def photo(height: int, width: int, seed: int = 0) -> FloatImage:
-    rng = np.random.default_rng(seed)
-    blocks = rng.random((height // 8 + 1, width // 8 + 1, 3), dtype=np.float32).repeat(8, 0).repeat(8, 1)
-    noise = rng.random((height, width, 3), dtype=np.float32)
-    return 0.7 * blocks[:height, :width] + 0.3 * noise
-
-
-def box(height: int, width: int, top: int, left: int, bottom: int, right: int) -> BoolMask:
-    mask = np.zeros((height, width), dtype=np.bool_)
-    mask[top:bottom, left:right] = True
-    return mask
-
-
-def job(
-    mask: BoolMask, *, seed: int = 0, on_step: Callable[[Step], None] = lambda step: None, **params: Any
-) -> FillInput:
-    image = photo(*mask.shape)
-    image[mask] = 0
-    return FillInput(image, mask, get_entry("tmad").parse_params(params), seed, on_step)
-
-
-def assert_sound(output: FillOutput, crop: FillInput) -> None:
-    known = ~crop.mask
-    assert output.image.shape == crop.image.shape
-    assert output.image.dtype == np.float32
-    assert np.isfinite(output.image).all()
-    assert output.image.min() >= 0
-    assert output.image.max() <= 1
-    np.testing.assert_allclose(output.image[known], crop.image[known], atol=1e-6)
 
 
 @pytest.mark.parametrize("tiling", ["grid", "overlap"])
@@ -287,6 +251,24 @@ def test_large_holes_go_through_the_octaves(model: TMADFill, detail: str) -> Non
     assert not mask[rows[found], columns[found]].any()
 
 
+@pytest.mark.parametrize("detail", ["full", "working"])
+def test_scratch_that_vanishes_at_the_coarse_scale(model: TMADFill, detail: str) -> None:
+    mask = np.zeros((1100, 240), dtype=np.bool_)
+    mask[np.arange(1100), 100 + np.arange(1100) // 20] = True
+    assert octaves_down(mask) == 1
+    stages: list[str] = []
+    crop = job(mask, detail=detail, on_step=lambda step: stages.append(step.stage))
+    crop.image[~mask] = 0.25
+    output = model.fill(crop)
+    assert_sound(output, crop)
+    assert stages[0] == "coarse"
+    assert "blending" in stages
+    # The estimate is made of what lies beside the scratch.
+    coarse = {overlay.name: overlay.image for overlay in output.overlays}["coarse"]
+    assert set(np.unique(coarse)) == {64}
+    assert output.notes["cells"] >= 1100 // 32
+
+
 def test_sources_are_enlarged_pixel_by_pixel() -> None:
     sources = np.array([[[1, 0], [-1, -1]], [[0, 1], [3, 3]]], dtype=np.int32)
     mask = np.array([[1, 1, 0], [1, 1, 0], [1, 0, 0]], dtype=np.bool_)
@@ -343,89 +325,3 @@ def test_damaged_weights_do_not_make_a_picture() -> None:
         filler.refiner.network.psnet.out.weight.fill_(float("nan"))
     with pytest.raises(FillError, match="not finite"):
         filler.fill(job(box(40, 40, 10, 10, 20, 20)))
-
-
-# After other models
-
-
-class GreyFill(FillModel):
-    """A whole model, if a dull one."""
-
-    working_side = 300
-
-    def fill(self, job: FillInput) -> FillOutput:
-        job.on_step(Step("start", 0.0))
-        image = job.image.copy()
-        image[job.mask] = 0.5
-        job.on_step(Step("end", 1.0, preview=image))
-        return FillOutput(image, notes={"colour": "grey"})
-
-
-@pytest.fixture
-def refiner() -> PatchRefiner:
-    torch.manual_seed(0)
-    return PatchRefiner(TMAD(TINY))
-
-
-def test_refinement_keeps_the_model_and_adds_its_textures(refiner: PatchRefiner) -> None:
-    inner = GreyFill(get_entry("telea"))
-    wrapped = RefinedModel(inner, refiner)
-    assert (wrapped.entry, wrapped.working_side) == (inner.entry, 300)
-    steps: list[Step] = []
-    mask = box(90, 110, 30, 30, 70, 71)
-    crop = job(mask, on_step=steps.append)
-    output = wrapped.fill(crop)
-    assert_sound(output, crop)
-    assert output.image[mask].std() > 0
-    assert output.notes == {"colour": "grey", "refined": True}
-    assert [overlay.name for overlay in output.overlays] == ["unrefined", "retrieved", "memory"]
-    fractions = [step.fraction for step in steps]
-    assert fractions == sorted(fractions)
-    assert fractions[-1] == 1.0
-    direct = refine(crop.image, mask, inner.fill(crop).image, refiner=refiner)
-    np.testing.assert_allclose(direct, output.image, atol=1e-6)
-
-
-def test_refinement_leaves_alone_what_it_cannot_refine(refiner: PatchRefiner) -> None:
-    mask = np.ones((64, 64), dtype=np.bool_)
-    mask[0] = False
-    inner = GreyFill(get_entry("telea"))
-    crop = [job(mask), job(np.zeros((9, 12), dtype=np.bool_))]
-    for output, plain in zip(RefinedModel(inner, refiner).fill_batch(crop), inner.fill_batch(crop), strict=True):
-        assert np.array_equal(output.image, plain.image)
-        assert output.notes["refined"] is False
-        assert output.overlays == []
-
-
-def test_refinement_refuses_pictures_that_do_not_fit(refiner: PatchRefiner) -> None:
-    with pytest.raises(FillError, match="must have the same size"):
-        refine(photo(40, 40), box(40, 40, 1, 1, 9, 9), photo(40, 41), refiner=refiner)
-
-
-def test_refinement_is_on_request() -> None:
-    inner = GreyFill(get_entry("telea"))
-    assert with_refinement(inner, {}) is inner
-    assert with_refinement(inner, {"refine": "none"}) is inner
-    wrapped = with_refinement(inner, {"refine": "psnet"})
-    assert isinstance(wrapped, RefinedModel)
-    assert wrapped.refiner is shared_refiner("cpu")
-
-
-def test_catalogue_offers_refinement_once_the_weights_are_there(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain: tuple[ModelEntry, ...] = tuple(
-        ModelEntry(entry.key, entry.title, entry.summary, entry.cost, entry.factory, weights=entry.weights)
-        for entry in catalog.ENTRIES
-    )
-    monkeypatch.setattr(catalog, "WEIGHTS_DIR", tmp_path)
-    assert offer_refinement(plain) == plain
-    with pytest.raises(CatalogError, match="no parameter refine"):
-        offer_refinement(plain)[0].parse_params({"refine": "psnet"})
-    (tmp_path / "tmad.safetensors").touch()
-    for entry in offer_refinement(plain):
-        if entry.key == "tmad":
-            assert "refine" not in entry.parse_params({})
-        else:
-            assert entry.parse_params({"refine": "psnet"})["refine"] == "psnet"
-            assert entry.parse_params({})["refine"] == "none"

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from inpainting.layers.blending import PatchCanvas, Tiling, blend_window, cut_windows, hole_cells, training_cells
-from inpainting.layers.carafe import CARAFE
+from inpainting.layers.carafe import CARAFE, reassemble
 from inpainting.layers.retrieval import (
     Correspondence,
     choose_memory,
@@ -83,6 +83,22 @@ def test_carafe_kernels_sum_to_one_and_keep_a_constant_inside() -> None:
     torch.testing.assert_close(kernels.sum(1), torch.ones(1, 4, 7, 8))
     raised = layer(torch.full((1, 3, 9, 9), 2.5))
     torch.testing.assert_close(raised[..., 4:-4, 4:-4], torch.full((1, 3, 10, 10), 2.5))
+
+
+@pytest.mark.parametrize(("kernel", "parts"), [(5, 4), (3, 2), (1, 1)])
+def test_reassembly_has_the_right_gradients(kernel: int, parts: int) -> None:
+    features = random(1, 2, 3, 2).double().requires_grad_()
+    weights = random(1, kernel**2, parts, 3, 2, seed=1).double().requires_grad_()
+    assert torch.autograd.gradcheck(reassemble, (features, weights))
+
+
+def test_carafe_sums_in_full_precision_under_autocast() -> None:
+    layer, features = sharp_carafe(3), random(1, 3, 6, 6)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        raised = layer(features.bfloat16())
+    assert raised.dtype == torch.bfloat16
+    with torch.no_grad():
+        torch.testing.assert_close(raised.float(), layer(features), atol=0.1, rtol=0.1)
 
 
 # The grid

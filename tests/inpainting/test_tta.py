@@ -1,8 +1,7 @@
-"""TTA-Net as a network and as a model behind the engine's interface."""
+"""TTA-Net as a model behind the engine's interface, and its weights files."""
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpainting.catalog import get_entry
-from inpainting.layers.gated import GatedConv2d
+from inpainting.engine import Engine
+from inpainting.imaging import Photo
 from inpainting.layers.padding import pad_to_multiple
-from inpainting.layers.texture_transform import Search
 from inpainting.models import tta
 from inpainting.models.base import BoolMask, Cancelled, FillError, FillInput, FillOutput, FloatImage, Step
 from inpainting.models.tta import TTAFill, TTAGenerator, build_generator, describe_generator, generator_from
@@ -53,12 +52,6 @@ def random(*shape: int, seed: int = 0) -> Tensor:
     return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
 
 
-def hole_in(height: int, width: int) -> Tensor:
-    mask = torch.zeros(1, 1, height, width)
-    mask[..., height // 3 : height * 2 // 3, width // 3 : width * 2 // 3] = 1
-    return mask
-
-
 def photo(height: int, width: int, seed: int = 0) -> FloatImage:
     small = random(1, 3, (height + 3) // 4, (width + 3) // 4, seed=seed)
     large = F.interpolate(small, size=(height, width), mode="bilinear") + 0.2 * random(1, 3, height, width, seed=seed)
@@ -76,120 +69,6 @@ def box(height: int, width: int, *boxes: tuple[int, int, int, int]) -> BoolMask:
     for top, left, tall, wide in boxes:
         mask[top : top + tall, left : left + wide] = True
     return mask
-
-
-# The network
-
-
-@pytest.mark.parametrize(("size", "count"), [("paper", 7_376_331), ("small", 3_281_715), ("tiny", 1_847_847)])
-def test_parameter_counts(size: str, count: int) -> None:
-    assert sum(parameter.numel() for parameter in build_generator(size).parameters()) == count
-
-
-@pytest.mark.parametrize(("attention", "normalise"), list(itertools.product(["hard", "soft", "off"], [True, False])))
-def test_gradient_reaches_every_parameter(attention: str, normalise: bool) -> None:
-    network = seeded(attention=attention, normalise=normalise)
-    output = network(random(2, 3, 48, 40), hole_in(48, 40).repeat(2, 1, 1, 1))
-    assert output.prediction.shape == (2, 3, 48, 40)
-    output.prediction.abs().mean().backward()
-    for name, parameter in network.named_parameters():
-        assert parameter.grad is not None, name
-        assert torch.isfinite(parameter.grad).all(), name
-        assert parameter.grad.abs().sum() > 0, name
-
-
-@pytest.mark.parametrize(("height", "width"), [(8, 8), (16, 72), (64, 8), (40, 56)])
-def test_any_size_that_eight_divides(height: int, width: int) -> None:
-    output = seeded()(random(1, 3, height, width), hole_in(height, width))
-    assert output.prediction.shape == (1, 3, height, width)
-    assert torch.isfinite(output.prediction).all()
-    for level in (4, 2, 1):
-        assert output.ratios[level].shape == (1, 1, height // level, width // level)
-        assert output.indices[level].shape == (1, height // level // 2, width // level // 2)
-
-
-def test_hidden_pixels_do_not_leak() -> None:
-    network, mask = seeded(), hole_in(40, 40)
-    image = random(1, 3, 40, 40)
-    first = network(image, mask).prediction
-    second = network(torch.where(mask > 0, random(1, 3, 40, 40, seed=9), image), mask).prediction
-    assert torch.equal(first, second)
-
-
-def test_chunked_search_gives_the_same_picture() -> None:
-    network = seeded()
-    image, mask = random(1, 3, 64, 64), hole_in(64, 64)
-    whole = network(image, mask)
-    parts = network(image, mask, search=Search(budget_bytes=5000))
-    for level in (4, 2, 1):
-        assert torch.equal(whole.indices[level], parts.indices[level])
-    torch.testing.assert_close(parts.prediction, whole.prediction, atol=1e-5, rtol=0)
-
-
-def test_quick_search_stays_near_the_exhaustive_one() -> None:
-    """Even with random weights, where the coarse match says little about the fine one."""
-    network = seeded()
-    image = torch.from_numpy(photo(128, 128)).permute(2, 0, 1)[None] * 2 - 1
-    mask = hole_in(128, 128)
-    exhaustive = network(image, mask, search=Search("exhaustive")).ratios[1][mask > 0]
-    quick = network(image, mask, search=Search("quick")).ratios[1][mask > 0]
-    assert quick.mean() > 0.85 * exhaustive.mean()
-
-
-def test_attention_copies_only_what_the_mask_leaves() -> None:
-    mask = hole_in(64, 64)
-    output = seeded()(random(1, 3, 64, 64), mask)
-    for level, match in output.levels.items():
-        hole = F.max_pool2d(mask, level)[0, 0]
-        columns = match.sources.shape[2]
-        for source in match.sources[match.queries].unique().tolist():
-            r, c = 2 * (source // columns), 2 * (source % columns)
-            assert not hole[max(0, r - 2) : r + 3, max(0, c - 2) : c + 3].any()
-
-
-def test_gated_convolution_is_elu_times_sigmoid() -> None:
-    torch.manual_seed(0)
-    layer = GatedConv2d(3, 4, kernel=3, dilation=2)
-    maps = random(1, 3, 9, 9)
-    padded = F.pad(maps, (2, 2, 2, 2), mode="reflect")
-    features = F.conv2d(padded, layer.conv.weight[:4], dilation=2)
-    gates = F.conv2d(padded, layer.conv.weight[4:], dilation=2)
-    torch.testing.assert_close(layer(maps), F.elu(features) * gates.sigmoid(), atol=1e-6, rtol=0)
-    assert GatedConv2d(3, 4, stride=2)(maps).shape == (1, 4, 5, 5)
-
-
-def test_a_deep_gated_stack_starts_with_a_living_signal() -> None:
-    torch.manual_seed(0)
-    maps = torch.randn(1, 32, 24, 24)
-    for _ in range(12):
-        maps = GatedConv2d(32, 32)(maps)
-    assert 0.2 < maps.square().mean().sqrt() < 2
-
-
-def test_a_short_training_learns_a_picture() -> None:
-    torch.manual_seed(0)
-    network = TTAGenerator(8)
-    target = torch.stack([torch.from_numpy(photo(32, 32, seed)) for seed in (1, 2)]).permute(0, 3, 1, 2) * 2 - 1
-    mask = hole_in(32, 32).repeat(2, 1, 1, 1)
-    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.5, 0.999))
-    losses = []
-    for _ in range(60):
-        loss = (network(target, mask).prediction - target).abs().mean()
-        optimiser.zero_grad()
-        loss.backward()
-        optimiser.step()
-        losses.append(loss.item())
-    assert losses[-1] < 0.4 * losses[0]
-
-
-def test_unknown_sizes_and_switches_are_named() -> None:
-    with pytest.raises(ValueError, match=r"no size 'huge'\. It has: paper, small, tiny"):
-        build_generator("huge")
-    with pytest.raises(ValueError, match="no attention 'loud'"):
-        build_generator("tiny", attention="loud")  # type: ignore[arg-type]
-
-
-# Behind the engine's interface
 
 
 def valid_sources(output: FillOutput, mask: BoolMask) -> None:
@@ -350,6 +229,31 @@ def test_padding_reflects_and_repeats_on_narrow_maps() -> None:
     assert padded.shape == (1, 1, 8, 8)
     assert padded[0, 0, 0].tolist() == [0, 1, 2, 3, 4, 3, 2, 1]
     assert pad_to_multiple(ramp[..., :1], 8).unique().tolist() == [0]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16])
+def test_the_engine_changes_nothing_but_the_hole(without_weights: Path, kind: type[np.unsignedinteger[Any]]) -> None:
+    write_weights(without_weights / "tta.safetensors", seeded().state_dict(), describe_generator("tiny"))
+    before = (photo(75, 93) * np.iinfo(kind).max).astype(kind)
+    mask = box(75, 93, (20, 30, 18, 21), (60, 3, 1, 1))
+    result = Engine("cpu").fill(Photo(before), mask, model="tta", allow_untrained=True)
+    after = result.photo.pixels
+    assert after.dtype == kind
+    assert np.array_equal(after[~mask], before[~mask])
+    assert not np.array_equal(after[mask], before[mask])
+    assert result.proof == {"known_pixels": int((~mask).sum()), "changed_pixels": 0}
+
+
+def test_the_engine_brings_large_crops_down_and_detail_back(without_weights: Path) -> None:
+    """Fine stripes that the working scale cannot show come back along the index map."""
+    write_weights(without_weights / "tta.safetensors", seeded().state_dict(), describe_generator("tiny"))
+    before = np.full((1100, 1100, 3), 128, np.uint8)
+    before[:, ::2] += 40
+    mask = box(1100, 1100, (350, 350, 420, 420))
+    result = Engine("cpu").fill(Photo(before), mask, model="tta", params={"search": "quick"}, allow_untrained=True)
+    assert result.notes["scale"] < 0.5
+    hole = result.photo.pixels[360:760, 360:760].astype(float)
+    assert np.abs(np.diff(hole, axis=1)).mean() > 10
 
 
 # Weights

@@ -71,11 +71,19 @@ class TMADFill(FillModel):
         groups: dict[torch.Size, list[_Filling]] = defaultdict(list)
         for filling in fillings:
             filling.report("coarse", 0.0)
+            if not filling.mask.any():
+                filling.rise_to_hole()
+                continue
             groups[pad_to_multiple(filling.mask, CoarseNet.multiple).shape].append(filling)
         for group in groups.values():
             images = torch.cat([pad_to_multiple(filling.image, CoarseNet.multiple) for filling in group])
             masks = torch.cat([pad_to_multiple(filling.mask, CoarseNet.multiple) for filling in group])
-            estimates = self.refiner.network.coarse(images, masks)
+
+            def on_part(share: float, group: list[_Filling] = group) -> None:
+                for filling in group:
+                    filling.report("coarse", COARSE_DONE * share)
+
+            estimates = self.refiner.network.coarse(images, masks, on_part)
             for filling, estimate in zip(group, estimates.split(1), strict=True):
                 filling.set_coarse(estimate)
 
@@ -96,9 +104,6 @@ class _Filling:
         octaves = octaves_down(job.mask) if self.has_hole else 0
         for _ in range(octaves):
             self.levels.append(halved(*self.levels[-1]))
-        # A thin hole may vanish on the way down: stay where there still is one.
-        while len(self.levels) > 1 and not self.levels[-1][1].any():
-            self.levels.pop()
         self.octave = len(self.levels) - 1
         self.last_octave = self.octave if job.params.get("detail") == "working" else 0
         self.composite = self.levels[self.octave][0]
@@ -123,6 +128,19 @@ class _Filling:
         if not torch.isfinite(estimate).all():
             raise FillError("T-MAD's coarse network gave numbers that are not finite. Its weights may be damaged.")
         self._paste(estimate[:, :, :height, :width].clamp(-1, 1))
+        self._show_coarse()
+
+    def rise_to_hole(self) -> None:
+        """In place of `set_coarse` where a thin hole vanished on the way down.
+
+        The means of the known pixels beside it, enlarged, then are a closer estimate than the coarse network's.
+        """
+        while not self.mask.any():
+            self._up()
+        self.last_octave = min(self.last_octave, self.octave)
+        self._show_coarse()
+
+    def _show_coarse(self) -> None:
         self.overlays.append(coarse_overlay(self.composite))
         self.report("coarse", COARSE_DONE, image=lambda: self.composite)
 

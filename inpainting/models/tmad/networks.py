@@ -7,6 +7,7 @@ blocks without normalisation, leaky ReLU 0.2 everywhere but after the last layer
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
@@ -90,20 +91,25 @@ class CoarseNet(nn.Module):
         self.up = nn.Sequential(*(UpBlock(*pair) for pair in itertools.pairwise(widths[::-1])))
         self.out = _output(widths[0])
 
-    def forward(self, image: Tensor, mask: Tensor) -> Tensor:
+    def forward(self, image: Tensor, mask: Tensor, on_part: Callable[[float], None] | None = None) -> Tensor:
         """The whole image anew.
 
         Args:
             image: (B, 3, H, W) in [-1, 1]; what it holds inside the hole is not looked at.
             mask: (B, 1, H, W), 1 in the hole.
+            on_part: gets the share of the blocks that are done; what it raises stops the network.
 
         Returns:
             (B, 3, H, W), linear, not clamped.
         """
         mask = mask.to(image.dtype)
-        features = self.head(torch.cat([image * (1 - mask), mask], dim=1))
-        estimate: Tensor = self.out(self.up(self.body(self.down(features))))
-        return estimate
+        features = torch.cat([image * (1 - mask), mask], dim=1)
+        parts = [self.head, *self.down, *self.body, *self.up, self.out]
+        for done, part in enumerate(parts, start=1):
+            features = part(features)
+            if on_part is not None:
+                on_part(done / len(parts))
+        return features
 
 
 class TextureEncoder(nn.Module):

@@ -21,7 +21,7 @@ from inpainting.layers.retrieval import (
 )
 from inpainting.models.tmad.system import TMAD
 
-PATCH_BATCH = {"cpu": 32, "cuda": 256}
+PATCH_BATCH = {"cpu": 16, "cuda": 256}
 """Cells that PSNet synthesises at once: on a CPU few enough to hear of a cancellation within a second."""
 
 

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from inpainting.layers.blending import PatchCanvas, cut_windows, hole_cells, training_cells
-from inpainting.layers.retrieval import Correspondence, choose_memory, retrieve_top_k, weighted_sum
+from inpainting.layers.retrieval import Correspondence, choose_memory, cosines, retrieve_top_k, weighted_sum
 from inpainting.models.tmad.config import SIZES, TMADConfig
 from inpainting.models.tmad.networks import CoarseNet, PSNet
 
@@ -89,12 +89,12 @@ class TMAD(nn.Module):
         `coarse_image` (N,) and `memory_image` (M,) say which image a patch belongs to, both in ascending order.
         """
         config = self.config
-        query = self.correspondence.embed_coarse(coarse).float()
-        key = self.correspondence.embed_memory(memory).float()
+        query = self.correspondence.embed_coarse(coarse)
+        key = self.correspondence.embed_memory(memory)
         parts = []
         for index in sorted(set(coarse_image.tolist())):
             own = memory_image == index
-            similarity = query[coarse_image == index] @ key[own].T
+            similarity = cosines(query[coarse_image == index], key[own])
             if config.retrieval == "topk":
                 parts.append(retrieve_top_k(similarity, memory[own], config.top_k, config.temperature)[0])
             else:
