@@ -31,6 +31,8 @@ RECIPES = {
     "lbp": ("small", {"warm_up": "0", "first_stage": "0.5"}, 64),
     "mnps": ("small", {}, 128),
 }
+# A hinge critic's last bias has no gradient as long as every logit lies within the margin: +1 and -1 cancel.
+UNMOVED = {"tta": {"critic.layers.10.bias"}}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -83,11 +85,12 @@ def test_training_moves_every_parameter_and_the_loss_is_logged(model: str, pack:
         run.recipe.warm_up = 0.0
     before = parameters(run.recipe)
     outcome = run.run(say=lambda text: None)
-    still = [name for name, value in parameters(run.recipe).items() if torch.equal(value, before[name])]
-    assert not still
+    still = {name for name, value in parameters(run.recipe).items() if torch.equal(value, before[name])}
+    assert still <= UNMOVED.get(model, set())
     assert outcome.steps == 4
     assert outcome.pictures == 8
-    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    with (tmp_path / "metrics.csv").open() as file:
+        rows = list(csv.DictReader(file))
     assert {"validation/psnr", "validation/ssim", "validation/l1"} <= {row["name"] for row in rows}
     assert list((tmp_path / "samples").glob("*.png"))
 
@@ -112,36 +115,40 @@ def test_resuming_equals_never_having_stopped_bit_for_bit(pack: PhotoPack, tmp_p
 
 def test_a_network_learns_four_photos_by_heart(pack: PhotoPack) -> None:
     torch.manual_seed(1)
-    recipe = make_recipe("tta", "tiny", {"warm_up": "2", "learning_rate": "2e-3", "hole_weight": "5"})
-    source = BatchSource(pack, batch=4, seed=0)
-    batch = source.at(0, 32)
+    recipe = make_recipe("lbp", "small")
+    batch = BatchSource(pack, batch=4, seed=0).at(0, 64)
     (network,) = recipe.generators.values()
     optimizer = torch.optim.Adam(network.parameters(), lr=2e-3)
 
-    def error() -> float:
+    def hole_psnr() -> float:
         with torch.inference_mode():
             fill = recipe.predict(recipe.generators, batch.damaged, batch.masks)
-        squares = ((fill - batch.images) ** 2 * batch.masks).sum() / (3 * batch.masks.sum())
-        return float(10 * torch.log10(4 / squares))
+            square = ((fill - batch.images) ** 2 * batch.masks).sum() / (3 * batch.masks.sum())
+        return float(10 * torch.log10(4 / square))
 
-    before = error()
-    for _ in range(120):
-        fill = network(batch.damaged, batch.masks).prediction
-        loss = ((fill - batch.images).abs() * (1 + 4 * batch.masks)).mean()
+    before = hole_psnr()
+    for _ in range(60):
+        loss = ((recipe.predict(recipe.generators, batch.damaged, batch.masks) - batch.images).abs()).mean()
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert error() > 22  # dB inside the hole
-    assert error() > before + 8
+    assert before < 15
+    assert hole_psnr() > 28
 
 
 def test_two_processes_learn_what_one_learns_from_both_their_batches(pack: PhotoPack, tmp_path: Path) -> None:
     script = Path(__file__).with_name("two_processes.py")
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", str(script)]
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
-        [*command, str(pack.folder), str(tmp_path)], capture_output=True, text=True, timeout=240, check=False
+        [*command, str(pack.folder), str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+        env=environment,
     )
-    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.returncode == 0, done.stderr[:3000]
     together, _ = load_checkpoint(tmp_path / "two" / "last")
 
     network = LinearRecipe()
