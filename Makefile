@@ -4,7 +4,7 @@ PYTHON_OF_VENV := .venv/bin/python
 SHELL_SCRIPTS := tools/setup.sh .ci/run $(wildcard docker/*.sh)
 
 .DEFAULT_GOAL := help
-.PHONY: help run setup test lint bench clean \
+.PHONY: help run setup test lint bench pins clean \
 	dev-tools lint-style lint-rooms lint-types lint-templates lint-docker lint-shell lint-browser
 
 help: ## List what can be made
@@ -25,6 +25,11 @@ lint: lint-style lint-rooms lint-templates lint-docker lint-shell lint-browser l
 
 bench: dev-tools ## Measure the studio's overhead and the models (ARGS="models --large")
 	@$(PYTHON_OF_VENV) -m bench $(ARGS)
+
+pins: ## Write constraints.txt from what is installed, after a change of requirements
+	@{ head -n 1 constraints.txt; $(PYTHON_OF_VENV) -m pip freeze --exclude-editable | sed -E 's/^(torch==[0-9.]+)\+.*/\1/'; } \
+		> constraints.new
+	@mv constraints.new constraints.txt
 
 clean: ## Remove what can be made again; never your photos in var/
 	@rm -rf .venv node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -31,13 +31,14 @@ TAIL_LINES = 12
 _PIP_TROUBLE = (
     (r"No space left on device", "The disk is full."),
     (
-        r"(?:No matching distribution found for|Could not find a version that satisfies the requirement) (\S+)",
-        "There is no build of {0} for this machine (Python {python} on {machine}).",
-    ),
-    (
         r"(?:Temporary failure in name resolution|Failed to establish a new connection|Network is unreachable"
         r"|Connection refused|Read timed out|ConnectTimeout|ProxyError)",
         "The package index cannot be reached; check the network and pip's settings.",
+    ),
+    (
+        r"(?:No matching distribution found for|Could not find a version that satisfies the requirement"
+        r"|The user requested \(constraint\)) (\S+)",
+        "There is no build of {0} for this machine (Python {python} on {machine}) where pip looks.",
     ),
     (r"Failed building wheel for (\S+)", "{0} has no wheel for this machine and could not be built from source."),
     (r"THESE PACKAGES DO NOT MATCH THE HASHES", "A downloaded package is not the one that was pinned."),
