@@ -7,87 +7,148 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
-        ('photos', '0001_initial'),
+        ("photos", "0001_initial"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='WorkerSeen',
+            name="WorkerSeen",
             fields=[
-                ('name', models.CharField(max_length=120, primary_key=True, serialize=False)),
-                ('device', models.CharField(blank=True, max_length=60)),
-                ('queues', models.CharField(blank=True, max_length=120)),
-                ('started_at', models.DateTimeField()),
-                ('seen_at', models.DateTimeField()),
+                ("name", models.CharField(max_length=120, primary_key=True, serialize=False)),
+                ("device", models.CharField(blank=True, max_length=60)),
+                ("queues", models.CharField(blank=True, max_length=120)),
+                ("started_at", models.DateTimeField()),
+                ("seen_at", models.DateTimeField()),
             ],
         ),
         migrations.CreateModel(
-            name='Job',
+            name="Job",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('model', models.CharField(max_length=40)),
-                ('params', models.JSONField(blank=True, default=dict)),
-                ('seed', models.BigIntegerField(default=0)),
-                ('fingerprint', models.CharField(help_text='Hash of what is asked for; equal requests share it.', max_length=64)),
-                ('status', models.CharField(choices=[('held', 'Held'), ('queued', 'Queued'), ('running', 'Running'), ('succeeded', 'Succeeded'), ('failed', 'Failed'), ('cancelled', 'Cancelled')], default='queued', max_length=12)),
-                ('queue', models.CharField(choices=[('interactive', 'Interactive'), ('batch', 'Batch'), ('maintenance', 'Maintenance')], default='interactive', max_length=12)),
-                ('priority', models.SmallIntegerField(default=0, help_text='Higher runs first.')),
-                ('attempt', models.PositiveSmallIntegerField(default=0, help_text='How often a worker has begun it.')),
-                ('worker', models.CharField(blank=True, max_length=120)),
-                ('error_code', models.CharField(blank=True, max_length=40)),
-                ('error', models.TextField(blank=True, help_text='A sentence for the person who asked.')),
-                ('traceback', models.TextField(blank=True, help_text='For staff.')),
-                ('stage', models.CharField(blank=True, max_length=120)),
-                ('fraction', models.FloatField(default=0.0)),
-                ('steps_done', models.PositiveIntegerField(blank=True, null=True)),
-                ('steps_total', models.PositiveIntegerField(blank=True, null=True)),
-                ('seconds_left', models.FloatField(blank=True, null=True)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('queued_at', models.DateTimeField(blank=True, null=True)),
-                ('started_at', models.DateTimeField(blank=True, null=True)),
-                ('heartbeat_at', models.DateTimeField(blank=True, null=True)),
-                ('finished_at', models.DateTimeField(blank=True, null=True)),
-                ('mask', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='photos.mask')),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to=settings.AUTH_USER_MODEL)),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='photos.picture')),
-                ('result', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='made_by', to='photos.version')),
-                ('source', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='jobs', to='photos.version')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("model", models.CharField(max_length=40)),
+                ("params", models.JSONField(blank=True, default=dict)),
+                ("seed", models.BigIntegerField(default=0)),
+                (
+                    "fingerprint",
+                    models.CharField(help_text="Hash of what is asked for; equal requests share it.", max_length=64),
+                ),
+                (
+                    "status",
+                    models.CharField(
+                        choices=[
+                            ("held", "Held"),
+                            ("queued", "Queued"),
+                            ("running", "Running"),
+                            ("succeeded", "Succeeded"),
+                            ("failed", "Failed"),
+                            ("cancelled", "Cancelled"),
+                        ],
+                        default="queued",
+                        max_length=12,
+                    ),
+                ),
+                (
+                    "queue",
+                    models.CharField(
+                        choices=[("interactive", "Interactive"), ("batch", "Batch"), ("maintenance", "Maintenance")],
+                        default="interactive",
+                        max_length=12,
+                    ),
+                ),
+                ("priority", models.SmallIntegerField(default=0, help_text="Higher runs first.")),
+                ("attempt", models.PositiveSmallIntegerField(default=0, help_text="How often a worker has begun it.")),
+                ("worker", models.CharField(blank=True, max_length=120)),
+                ("error_code", models.CharField(blank=True, max_length=40)),
+                ("error", models.TextField(blank=True, help_text="A sentence for the person who asked.")),
+                ("traceback", models.TextField(blank=True, help_text="For staff.")),
+                ("stage", models.CharField(blank=True, max_length=120)),
+                ("fraction", models.FloatField(default=0.0)),
+                ("steps_done", models.PositiveIntegerField(blank=True, null=True)),
+                ("steps_total", models.PositiveIntegerField(blank=True, null=True)),
+                ("seconds_left", models.FloatField(blank=True, null=True)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("queued_at", models.DateTimeField(blank=True, null=True)),
+                ("started_at", models.DateTimeField(blank=True, null=True)),
+                ("heartbeat_at", models.DateTimeField(blank=True, null=True)),
+                ("finished_at", models.DateTimeField(blank=True, null=True)),
+                (
+                    "mask",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="photos.mask"
+                    ),
+                ),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to=settings.AUTH_USER_MODEL
+                    ),
+                ),
+                (
+                    "picture",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="photos.picture"
+                    ),
+                ),
+                (
+                    "result",
+                    models.OneToOneField(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="made_by",
+                        to="photos.version",
+                    ),
+                ),
+                (
+                    "source",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="jobs", to="photos.version"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-created_at'],
+                "ordering": ["-created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Transition',
+            name="Transition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('from_status', models.CharField(blank=True, max_length=12)),
-                ('to_status', models.CharField(max_length=12)),
-                ('attempt', models.PositiveSmallIntegerField(default=0)),
-                ('actor', models.CharField(help_text="A worker's name, a user's id, or “sweep”.", max_length=120)),
-                ('reason', models.CharField(blank=True, max_length=300)),
-                ('at', models.DateTimeField(auto_now_add=True)),
-                ('job', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='transitions', to='jobs.job')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("from_status", models.CharField(blank=True, max_length=12)),
+                ("to_status", models.CharField(max_length=12)),
+                ("attempt", models.PositiveSmallIntegerField(default=0)),
+                ("actor", models.CharField(help_text="A worker's name, a user's id, or “sweep”.", max_length=120)),
+                ("reason", models.CharField(blank=True, max_length=300)),
+                ("at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "job",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="transitions", to="jobs.job"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['at', 'id'],
+                "ordering": ["at", "id"],
             },
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['status', 'queue', '-priority', 'queued_at'], name='jobs_job_status_ca2332_idx'),
+            model_name="job",
+            index=models.Index(fields=["status", "queue", "-priority", "queued_at"], name="jobs_job_status_ca2332_idx"),
         ),
         migrations.AddIndex(
-            model_name='job',
-            index=models.Index(fields=['owner', 'status'], name='jobs_job_owner_i_c7523c_idx'),
+            model_name="job",
+            index=models.Index(fields=["owner", "status"], name="jobs_job_owner_i_c7523c_idx"),
         ),
         migrations.AddConstraint(
-            model_name='job',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ['held', 'queued', 'running'])), fields=('owner', 'fingerprint'), name='one_active_job_per_request'),
+            model_name="job",
+            constraint=models.UniqueConstraint(
+                condition=models.Q(("status__in", ["held", "queued", "running"])),
+                fields=("owner", "fingerprint"),
+                name="one_active_job_per_request",
+            ),
         ),
     ]
