@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from django.urls import reverse
+import json
+from typing import Any
 
-from inpainting.catalog import ModelEntry, offered
+from django.urls import reverse
+from ninja import Schema
+from ninja.responses import NinjaJSONEncoder
+
+from inpainting.catalog import ModelEntry, Paper, offered
 from webapp.api.schemas import JobOut, ModelOut, PaperOut, ParamOut, PictureCard, PictureOut, VersionOut
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, model_title
 from webapp.photos.models import Picture, Version
+
+
+def as_json(shape: Schema) -> dict[str, Any]:
+    """What the API would send for `shape`, to the last digit of a time, for pages that bring it along."""
+    found = json.loads(json.dumps(shape.model_dump(), cls=NinjaJSONEncoder))
+    assert isinstance(found, dict)  # noqa: S101  # every shape is an object
+    return found
 
 
 def models_out() -> list[ModelOut]:
@@ -84,7 +96,7 @@ def _model_out(entry: ModelEntry) -> ModelOut:
         title=entry.title,
         summary=entry.summary,
         cost=entry.cost,
-        paper=paper and PaperOut(authors=paper.authors, title=paper.title, year=paper.year, link=paper.link),
+        paper=None if paper is None else _paper_out(paper),
         params=[
             ParamOut(
                 name=param.name,
@@ -99,3 +111,7 @@ def _model_out(entry: ModelEntry) -> ModelOut:
             for param in entry.params
         ],
     )
+
+
+def _paper_out(paper: Paper) -> PaperOut:
+    return PaperOut(authors=paper.authors, title=paper.title, year=paper.year, link=paper.link)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -14,10 +14,9 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 from webapp.errors import Refusal, error_body
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 ENVELOPE_BYTES = 64 * 1024
 """What a request may hold besides its file: the multipart headers and the small fields."""
@@ -40,7 +39,7 @@ class SizeLimitHandler(FileUploadHandler):
     def handle_raw_input(
         self,
         input_data: Any,
-        META: dict[str, str],  # noqa: N803  # the name of Django's argument
+        META: dict[str, str],  # the name of Django's argument
         content_length: int,
         boundary: str,
         encoding: str | None = None,
@@ -58,7 +57,7 @@ class SizeLimitHandler(FileUploadHandler):
             raise too_big()
         return raw_data
 
-    def file_complete(self, file_size: int) -> UploadedFile | None:
+    def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
         return None
 
 
@@ -73,7 +72,7 @@ class BodyLimit:
         self.app = app
         self.max_bytes = max_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -84,7 +83,7 @@ class BodyLimit:
         received = 0
         over = False
 
-        async def counted() -> MutableMapping[str, Any]:
+        async def counted() -> Mapping[str, Any]:
             nonlocal received, over
             message = await receive()
             received += len(message.get("body", b""))
@@ -94,7 +93,7 @@ class BodyLimit:
                 return {"type": "http.disconnect"}
             return message
 
-        async def unless_over(message: MutableMapping[str, Any]) -> None:
+        async def unless_over(message: Mapping[str, Any]) -> None:
             if not over:
                 await send(message)
 
@@ -113,7 +112,7 @@ async def _refuse(send: Send) -> None:
 
 
 def title_from(name: str) -> str:
-    """A picture's title out of the name of its file: no folders, no suffix, nothing invisible, at most 120 characters."""
+    """A picture's title out of its file's name: no folders, no suffix, nothing invisible, at most 120 characters."""
     text = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     # Everything of category C is invisible or turns the text around it: controls, bidi marks, surrogates.
     text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)
