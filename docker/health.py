@@ -1,4 +1,4 @@
-"""Health checks of the containers: `python docker/health.py web|worker|beat` ends with status 0 when all is well.
+"""Health checks of the containers: `python docker/health.py web|worker|queue` ends with status 0 when all is well.
 
 What is wrong goes to stderr as one sentence; `docker inspect` shows it.
 """
@@ -16,19 +16,19 @@ SECONDS_OF_SILENCE = 60
 
 
 def check_web() -> str:
-    """Ask the web process whether it can work; "" or what is wrong."""
+    """Ask the web process whether it lives (restarting it would not mend a database that is away); "" or what is wrong."""
     names = [name.strip() for name in os.environ.get("ALLOWED_HOSTS", "").split(",")]
     # A name that the site answers to: not a pattern like ".example.org" or "*".
     host = next((name for name in names if name and name[0] not in ".*"), "localhost")
     connection = http.client.HTTPConnection("127.0.0.1", PORT, timeout=4)
     try:
-        connection.request("GET", "/readyz", headers={"Host": host})
+        connection.request("GET", "/healthz", headers={"Host": host})
         status = connection.getresponse().status
     except OSError as error:
         return f"The web process does not answer: {error}."
     finally:
         connection.close()
-    return "" if status == http.client.OK else f"/readyz answered {status}."
+    return "" if status == http.client.OK else f"/healthz answered {status}."
 
 
 def check_worker() -> str:
@@ -48,12 +48,12 @@ def check_worker() -> str:
     return "" if alive.exists() else f"No worker process here gave a sign of life for {SECONDS_OF_SILENCE} seconds."
 
 
-def check_beat() -> str:
-    """Beat is the container's first process and can reach Redis; "" or what is wrong."""
+def check_queue() -> str:
+    """Celery (beat or the maintenance worker) is the first process here and reaches Redis; "" or what is wrong."""
     import redis
 
-    if b"beat" not in Path("/proc/1/cmdline").read_bytes().split(b"\0"):
-        return "The container's first process is not beat."
+    if b"webapp.celery" not in Path("/proc/1/cmdline").read_bytes().split(b"\0"):
+        return "The container's first process is not Celery."
     try:
         redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=4, socket_connect_timeout=4).ping()
     except redis.RedisError as error:
@@ -61,7 +61,7 @@ def check_beat() -> str:
     return ""
 
 
-CHECKS = {"web": check_web, "worker": check_worker, "beat": check_beat}
+CHECKS = {"web": check_web, "worker": check_worker, "queue": check_queue}
 
 
 def main(arguments: list[str]) -> int:

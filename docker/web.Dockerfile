@@ -12,7 +12,10 @@ ENV PATH=/opt/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
     DJANGO_SETTINGS_MODULE=webapp.settings \
     REWEAVE_VAR=/srv/reweave/var \
-    MEDIA_ROOT=/media
+    MEDIA_ROOT=/media \
+    HOST=0.0.0.0 \
+    PORT=8000 \
+    WEB_SHUTDOWN_SECONDS=20
 RUN groupadd --gid 10001 reweave \
     && useradd --uid 10001 --gid reweave --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin reweave \
     && install -d -o reweave -g reweave /srv/reweave/var /srv/reweave/var/mail /media
@@ -29,4 +32,4 @@ RUN SECRET_KEY=only-for-collectstatic python manage.py collectstatic --noinput -
 EXPOSE 8000
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=15s --timeout=5s --start-period=30s --retries=3 CMD ["python", "docker/health.py", "web"]
-CMD ["gunicorn", "webapp.asgi:application", "--worker-class", "uvicorn_worker.UvicornWorker", "--bind", "0.0.0.0:8000", "--workers", "2", "--timeout", "60", "--graceful-timeout", "20", "--worker-tmp-dir", "/dev/shm"]
+CMD ["gunicorn", "-c", "webapp/gunicorn.py", "webapp.asgi:application"]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 DOCKERFILES = ("web.Dockerfile", "worker.Dockerfile")
-OURS = {"migrate", "web", "worker", "beat"}
+OURS = {"migrate", "web", "worker", "maintenance", "beat"}
 SERVICES = OURS | {"redis", "postgres", "nginx"}
 EXACT_TAG = re.compile(r":\d+\.\d+(\.\d+)?(-[a-z0-9.]+)*(@sha256:[0-9a-f]{64})?$")
 # In docker/env.example but read by compose itself, not by the studio.
@@ -44,9 +44,9 @@ def names_in(text: str) -> set[str]:
 
 
 def settings_names(root: Path) -> set[str]:
-    """Every environment variable that the settings read."""
-    sources = (root / "webapp" / "settings").glob("*.py")
-    found = (re.findall(r"\benv_[a-z]+\(\s*\"([A-Z0-9_]+)\"", path.read_text()) for path in sources)
+    """Every environment variable that the studio reads."""
+    sources = (path for room in ("webapp", "workers") for path in (root / room).rglob("*.py"))
+    found = (re.findall(r"\b(?:env_[a-z]+|environ\.get)\(\s*\"([A-Z0-9_]+)\"", path.read_text()) for path in sources)
     return {name for names in found for name in names}
 
 
@@ -92,12 +92,30 @@ def test_a_worker_gets_more_time_to_stop_than_it_takes_to_hand_its_job_back(
     assert seconds(worker["stop_grace_period"]) >= int(worker["environment"]["JOB_SHUTDOWN_GRACE_SECONDS"]) + 15
 
 
-def test_the_web_process_gets_more_time_to_stop_than_gunicorn_gives_its_requests(
+def test_the_web_process_gets_more_time_to_stop_than_its_requests(
     services: dict[str, dict[str, Any]], docker: Path
 ) -> None:
-    graceful = re.search(r'"--graceful-timeout", "(\d+)"', (docker / "web.Dockerfile").read_text())
+    graceful = re.search(r"WEB_SHUTDOWN_SECONDS=(\d+)", (docker / "web.Dockerfile").read_text())
     assert graceful
-    assert seconds(services["web"]["stop_grace_period"]) > int(graceful[1])
+    assert seconds(services["web"]["stop_grace_period"]) > int(graceful[1]) + 5
+
+
+def test_containers_run_the_processes_of_the_procfile(
+    services: dict[str, dict[str, Any]], docker: Path, project_root: Path
+) -> None:
+    """The same applications, queues and pools, whatever supervises them."""
+    procfile = dict(line.split(": ", 1) for line in (project_root / "Procfile").read_text().splitlines() if line)
+    commands = {name: service.get("command", []) for name, service in services.items()}
+    for name, dockerfile in (("web", "web.Dockerfile"), ("worker", "worker.Dockerfile")):
+        *_, command = re.findall(r"^CMD (\[.+\])$", (docker / dockerfile).read_text(), flags=re.MULTILINE)
+        commands[name] = json.loads(command)
+    assert set(procfile) - {"redis"} == OURS - {"migrate"}
+    for name in set(procfile) - {"redis"}:
+        words = procfile[name].split(" -- ")[1].split()[2:]
+        level = words.index("-l") + 1 if "-l" in words else None
+        if level:
+            words[level] = "info"
+        assert commands[name] == words, name
 
 
 def test_images_have_exact_tags(services: dict[str, dict[str, Any]], docker: Path) -> None:
