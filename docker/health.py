@@ -16,7 +16,7 @@ SECONDS_OF_SILENCE = 60
 
 
 def check_web() -> str:
-    """Ask the web process whether it lives (restarting it would not mend a database that is away); "" or what is wrong."""
+    """Ask the web process whether it lives; "" or what is wrong. Not /readyz: a restart would not mend the database."""
     names = [name.strip() for name in os.environ.get("ALLOWED_HOSTS", "").split(",")]
     # A name that the site answers to: not a pattern like ".example.org" or "*".
     host = next((name for name in names if name and name[0] not in ".*"), "localhost")
