@@ -83,6 +83,11 @@ class Version(models.Model):
     def __str__(self) -> str:
         return f"{self.picture} ({self.model or 'original'})"
 
+    @property
+    def is_upload(self) -> bool:
+        """Whether this is the file as it was uploaded, not a result."""
+        return self.parent_id is None
+
 
 class Rendition(models.Model):
     """A derived file for display, made once and keyed by its version and spec."""
