@@ -98,6 +98,8 @@ class ModelEntry:
     params: tuple[Param, ...] = ()
     weights: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    needs_torch: bool = True
+    """Whether running it takes PyTorch (and may use a CUDA device)."""
     order: int = 100
     """Position in lists, best first."""
 
@@ -126,9 +128,10 @@ ENTRIES: tuple[ModelEntry, ...] = (
         factory="inpainting.models.baselines:PatchMatch",
         paper=Paper("Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009),
         params=(
-            Param("patch_size", "int", 5, "Patch size", "Side of the copied patches in pixels.", 3, 15),
+            Param("patch_size", "int", 7, "Patch size", "Side of the copied patches in pixels, odd.", 3, 15),
         ),
         licence="MIT (pypatchmatch)",
+        needs_torch=False,
         order=50,
     ),
     ModelEntry(
@@ -142,6 +145,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
             Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),
         ),
         licence="Apache-2.0 (OpenCV)",
+        needs_torch=False,
         order=90,
     ),
 )
