@@ -132,7 +132,9 @@ def _pixels_of(image: Image.Image, icc: object) -> Pixels:
     if mode in _SIXTEEN_BIT_GREY or mode == "I":
         wide = np.asarray(image)
         if mode == "I" and (wide.min(initial=0) < 0 or wide.max(initial=0) > 65535):
-            raise PhotoError("The picture has 32-bit integer values. Save it with 8 or 16 bits a channel and try again.")
+            raise PhotoError(
+                "The picture has 32-bit integer values. Save it with 8 or 16 bits a channel and try again."
+            )
         if isinstance(image, ImageFile.ImageFile) and _tiff_tag(image, _TIFF_PHOTOMETRIC) == 0:
             wide = 65535 - wide  # white is zero; Pillow inverts only 8-bit files
         return np.ascontiguousarray(wide, dtype=np.uint16)[..., np.newaxis]

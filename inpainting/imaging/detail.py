@@ -106,7 +106,9 @@ def detail_at(
             if at.size == 0:
                 continue
             from_y, from_x = from_y[at], from_x[at]
-            detail = pixels[from_y, from_x].astype(np.float32) * unit - enlarge_at(small, scale_y, scale_x, from_y, from_x)
+            detail = pixels[from_y, from_x].astype(np.float32) * unit - enlarge_at(
+                small, scale_y, scale_x, from_y, from_x
+            )
             share = weight[at].astype(np.float32)
             total[at] += detail * share[:, np.newaxis]
             weights[at] += share

@@ -50,9 +50,7 @@ def clean_exif(image: Image.Image, *, width: int, height: int) -> bytes | None:
             if tag in found:
                 kept[tag] = found[tag]
         details = {
-            tag: value
-            for tag, value in found.get_ifd(ExifTags.IFD.Exif).items()
-            if tag not in _DROPPED_FROM_EXIF_IFD
+            tag: value for tag, value in found.get_ifd(ExifTags.IFD.Exif).items() if tag not in _DROPPED_FROM_EXIF_IFD
         }
         if details:
             details[_Base.ExifImageWidth] = width
