@@ -12,7 +12,7 @@ from webapp.accounts.models import User
 from webapp.accounts.services import claim_guest
 
 
-class AccountAdapter(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
     """Signing in or up as a guest takes the guest's pictures and jobs along."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from django.contrib import admin
 from django.contrib.auth.admin import UserAdmin
@@ -11,9 +11,14 @@ from django.http import HttpRequest
 
 from webapp.accounts.models import User
 
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[User]
+else:  # generic for the type checker only
+    _UserAdmin = UserAdmin
+
 
 @admin.register(User)
-class AccountAdmin(UserAdmin[User]):
+class AccountAdmin(_UserAdmin):
     list_display = ("username", "email", "is_guest", "is_staff", "picture_count", "date_joined", "last_login")
     list_filter = ("is_guest", "is_staff", "is_superuser", "is_active")
     date_hierarchy = "date_joined"

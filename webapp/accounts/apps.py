@@ -6,9 +6,8 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from django.contrib import admin
-
         from allauth.account.decorators import secure_admin_login
+        from django.contrib import admin
 
         from webapp import checks
 

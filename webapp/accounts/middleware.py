@@ -1,4 +1,4 @@
-"""On the account pages a guest is a visitor like any other."""
+"""On the account pages, and in the admin, a guest is a visitor like any other."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest
+from django.urls import ResolverMatch
 from django.utils.deprecation import MiddlewareMixin
 
 
@@ -17,10 +18,15 @@ class GuestsAreVisitorsMiddleware(MiddlewareMixin):
     """
 
     def process_view(self, request: HttpRequest, view: Any, args: Any, kwargs: Any) -> None:
-        match = request.resolver_match
-        name = match.url_name if match else None
-        if not name or not name.startswith("account_") or name == "account_logout":
+        if not _needs_an_account(request.resolver_match):
             return
         if getattr(request.user, "is_guest", False):
             request.guest = request.user  # type: ignore[attr-defined]
             request.user = AnonymousUser()
+
+
+def _needs_an_account(match: ResolverMatch | None) -> bool:
+    if match is None:
+        return False
+    name = match.url_name or ""
+    return (name.startswith("account_") and name != "account_logout") or match.namespace == "admin"

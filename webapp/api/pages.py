@@ -45,4 +45,6 @@ def _read_cursor(cursor: str) -> tuple[datetime, UUID]:
             raise ValueError("a cursor's time has an offset")
         return changed_at, UUID(pk)
     except (ValueError, UnicodeError):
-        raise Refusal("bad_cursor", "This cursor is not one that the list gave out; start from the beginning.") from None
+        raise Refusal(
+            "bad_cursor", "This cursor is not one that the list gave out; start from the beginning."
+        ) from None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import reverse
 
-from inpainting.catalog import ModelEntry, offered
+from inpainting.catalog import ModelEntry, Paper, offered
 from webapp.api.schemas import JobOut, ModelOut, PaperOut, ParamOut, PictureCard, PictureOut, VersionOut
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, model_title
@@ -84,7 +84,7 @@ def _model_out(entry: ModelEntry) -> ModelOut:
         title=entry.title,
         summary=entry.summary,
         cost=entry.cost,
-        paper=paper and PaperOut(authors=paper.authors, title=paper.title, year=paper.year, link=paper.link),
+        paper=None if paper is None else _paper_out(paper),
         params=[
             ParamOut(
                 name=param.name,
@@ -99,3 +99,7 @@ def _model_out(entry: ModelEntry) -> ModelOut:
             for param in entry.params
         ],
     )
+
+
+def _paper_out(paper: Paper) -> PaperOut:
+    return PaperOut(authors=paper.authors, title=paper.title, year=paper.year, link=paper.link)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import File, Form, Router, UploadedFile
+from ninja import File, Form, Router, Status, UploadedFile
 
 from webapp.accounts.services import account_for
 from webapp.api.pages import picture_page
@@ -33,19 +33,21 @@ def list_models(request: HttpRequest) -> list[ModelOut]:
 
 
 @router.post("/pictures", response={201: PictureOut, **_REFUSED}, summary="Upload a photo", tags=["pictures"])
-def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> tuple[int, PictureOut]:
+def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[PictureOut]:
     """Take in a JPEG, PNG, WebP, TIFF or HEIC photo. A visitor becomes a guest by this, where guests are allowed."""
     with account_for(request) as owner:
         picture = services.add_picture(owner, file.name or "", file.read())
-    return 201, picture_out(picture)
+    return Status(201, picture_out(picture))
 
 
-@router.post("/pictures/sample", response={201: PictureOut, **_REFUSED}, summary="Take a sample photo", tags=["pictures"])
-def take_sample(request: HttpRequest, sample: SampleIn) -> tuple[int, PictureOut]:
+@router.post(
+    "/pictures/sample", response={201: PictureOut, **_REFUSED}, summary="Take a sample photo", tags=["pictures"]
+)
+def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
     """Start from one of the photos that come with the site."""
     with account_for(request) as owner:
         picture = services.add_sample(owner, sample.name)
-    return 201, picture_out(picture)
+    return Status(201, picture_out(picture))
 
 
 @router.get("/pictures", response={200: PicturePage, **_REFUSED}, summary="My pictures", tags=["pictures"])
@@ -54,17 +56,21 @@ def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePag
     return picture_page(request.user, cursor)
 
 
-@router.get("/pictures/{uuid:picture_id}", response={200: PictureOut, **_REFUSED}, summary="A picture", tags=["pictures"])
+@router.get(
+    "/pictures/{uuid:picture_id}", response={200: PictureOut, **_REFUSED}, summary="A picture", tags=["pictures"]
+)
 def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
     """A picture with its versions and the jobs that have not ended."""
     return picture_out(_picture(request, picture_id))
 
 
-@router.delete("/pictures/{uuid:picture_id}", response={204: None, **_REFUSED}, summary="Delete a picture", tags=["pictures"])
-def delete_picture(request: HttpRequest, picture_id: UUID) -> tuple[int, None]:
+@router.delete(
+    "/pictures/{uuid:picture_id}", response={204: None, **_REFUSED}, summary="Delete a picture", tags=["pictures"]
+)
+def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
     """Delete a picture with its versions, masks, jobs and files."""
     services.delete_picture(_picture(request, picture_id))
-    return 204, None
+    return Status(204, None)
 
 
 @router.post(
@@ -80,7 +86,7 @@ def fill(
     model: Form[str],
     params: Form[str] = "{}",
     seed: Form[int | None] = None,
-) -> tuple[int, JobOut]:
+) -> Status[JobOut]:
     """Ask a model to fill the hole painted in `mask` (a PNG of the version's size, 128 or more is hole).
 
     `params` is a JSON object of the model's parameters. Answers 200 with the job that exists when the same request
@@ -93,7 +99,7 @@ def fill(
         job, created = submit_job(
             owner, version, services.add_mask(version, mask.read()), model=model, params=_params(params), seed=seed
         )
-    return (201 if created else 200), job_out(job)
+    return Status(201 if created else 200, job_out(job))
 
 
 @router.get("/jobs/{uuid:job_id}", response={200: JobOut, **_REFUSED}, summary="A job", tags=["jobs"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Count, QuerySet, Sum
@@ -11,8 +11,15 @@ from django.template.defaultfilters import filesizeformat
 
 from webapp.photos.models import Picture, Version
 
+if TYPE_CHECKING:
+    _VersionTable = admin.TabularInline[Version, Picture]
+    _PictureModelAdmin = admin.ModelAdmin[Picture]
+else:  # generic for the type checker only
+    _VersionTable = admin.TabularInline
+    _PictureModelAdmin = admin.ModelAdmin
 
-class VersionInline(admin.TabularInline[Version, Picture]):
+
+class VersionInline(_VersionTable):
     model = Version
     fk_name = "picture"
     extra = 0
@@ -25,7 +32,7 @@ class VersionInline(admin.TabularInline[Version, Picture]):
 
 
 @admin.register(Picture)
-class PictureAdmin(admin.ModelAdmin[Picture]):
+class PictureAdmin(_PictureModelAdmin):
     list_display = ("title", "owner", "version_count", "size", "created_at", "changed_at")
     list_select_related = ("owner",)
     search_fields = ("title", "owner__username", "owner__email", "id")

@@ -54,7 +54,7 @@ def write_file(field: FieldFile, suffix: str, data: bytes) -> None:
 
 def read_file(field: FieldFile) -> bytes:
     """The whole file."""
-    with field.storage.open(field.name, "rb") as stream:
+    with field.storage.open(field.name or "", "rb") as stream:
         return bytes(stream.read())
 
 

@@ -109,7 +109,7 @@ def _stored(version: Version) -> bytes:
 
 
 def _for_screen(photo: Photo, side: int, quality: int) -> Made:
-    """JPEG without chroma subsampling, so that a mask's edge looks the same before and after; WebP where there is alpha."""
+    """JPEG without chroma subsampling, which keeps a mask's edge as it is; lossless WebP where there is alpha."""
     image = to_display(photo, side)
     out = io.BytesIO()
     if image.mode == "RGBA":

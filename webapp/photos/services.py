@@ -76,7 +76,9 @@ def add_mask(version: Version, data: bytes) -> Mask:
     if hole_pixels == 0:
         raise Refusal("empty_mask", "Nothing is painted yet; paint over what should go.", status=422)
     if hole_pixels == hole.size:
-        raise Refusal("full_mask", "Everything is painted over; leave some of the photo to fill the hole from.", status=422)
+        raise Refusal(
+            "full_mask", "Everything is painted over; leave some of the photo to fill the hole from.", status=422
+        )
     digest = hashlib.sha256(f"{version.width}x{version.height}:".encode() + np.packbits(hole).tobytes()).hexdigest()
     existing: Mask | None = Mask.objects.filter(picture_id=version.picture_id, sha256=digest).first()
     if existing is not None:

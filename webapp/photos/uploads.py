@@ -40,7 +40,7 @@ class SizeLimitHandler(FileUploadHandler):
     def handle_raw_input(
         self,
         input_data: Any,
-        META: dict[str, str],  # noqa: N803  # the name of Django's argument
+        META: dict[str, str],  # the name of Django's argument
         content_length: int,
         boundary: str,
         encoding: str | None = None,
@@ -58,7 +58,7 @@ class SizeLimitHandler(FileUploadHandler):
             raise too_big()
         return raw_data
 
-    def file_complete(self, file_size: int) -> UploadedFile | None:
+    def file_complete(self, file_size: int) -> UploadedFile[bytes] | None:
         return None
 
 
@@ -113,7 +113,7 @@ async def _refuse(send: Send) -> None:
 
 
 def title_from(name: str) -> str:
-    """A picture's title out of the name of its file: no folders, no suffix, nothing invisible, at most 120 characters."""
+    """A picture's title out of its file's name: no folders, no suffix, nothing invisible, at most 120 characters."""
     text = unicodedata.normalize("NFC", name).replace("\\", "/").rsplit("/", 1)[-1]
     # Everything of category C is invisible or turns the text around it: controls, bidi marks, surrogates.
     text = "".join(" " if unicodedata.category(char)[0] in "CZ" else char for char in text)

@@ -85,5 +85,3 @@ def _filename(version: Version, suffix: str) -> str:
     # What a file system may stumble over; the title itself has neither controls nor line ends.
     title = "".join("_" if char in '<>:"/\\|?*' else char for char in version.picture.title).strip(". ")
     return f"{title or 'picture'}{made_by}{suffix}"
-
-

@@ -15,7 +15,7 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the event's own fields, and the traceback if there is one."""
+    """One JSON object a line: time, level, logger, message, the event's own fields, a traceback if there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
         event: dict[str, Any] = {
