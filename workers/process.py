@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import time
@@ -18,6 +19,7 @@ from workers.devices import assign_card
 
 if TYPE_CHECKING:
     from inpainting.engine import Engine
+
     from workers.runner import Runner
     from workers.supervisor import Supervisor
 
@@ -39,6 +41,7 @@ def set_up(node: str, queues: Sequence[str]) -> None:
     try:
         assign_card(getattr(current_process(), "index", 0))
         from inpainting.engine import Engine
+
         from workers.runner import Runner
         from workers.supervisor import Supervisor
 
@@ -73,5 +76,7 @@ def _warm_up(engine: Engine) -> None:
     hole = np.zeros((_WARM_SIDE, _WARM_SIDE), dtype=bool)
     hole[24:40, 24:40] = True
     for entry in offered():
-        if entry.cost != "slow":
+        if entry.cost == "slow":
+            importlib.import_module(entry.factory.partition(":")[0])  # PyTorch takes seconds to import
+        else:
             engine.fill(photo, hole, model=entry.key)

@@ -10,7 +10,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 class Command(BaseCommand):
     help = "Run the website, the workers and Redis on this machine until Ctrl-C. HOST and PORT choose the address."
-    requires_system_checks: tuple[str, ...] = ()  # the processes check themselves, and `make lint` does
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--verbose", action="store_true", help="print what the processes write to var/log, too")
