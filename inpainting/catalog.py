@@ -98,6 +98,8 @@ class ModelEntry:
     params: tuple[Param, ...] = ()
     weights: tuple[str, ...] = ()
     licence: str = "Apache-2.0"
+    needs_torch: bool = True
+    """Whether running it takes PyTorch (and may use a CUDA device)."""
     order: int = 100
     """Position in lists, best first."""
 
@@ -124,11 +126,12 @@ ENTRIES: tuple[ModelEntry, ...] = (
         summary="Copies matching patches from the rest of the photo. Sharp textures, no training.",
         cost="fast",
         factory="inpainting.models.baselines:PatchMatch",
-        paper=Paper("Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009),
-        params=(
-            Param("patch_size", "int", 5, "Patch size", "Side of the copied patches in pixels.", 3, 15),
+        paper=Paper(
+            "Barnes et al.", "PatchMatch: a randomized correspondence algorithm for structural image editing", 2009
         ),
+        params=(Param("patch_size", "int", 7, "Patch size", "Side of the copied patches in pixels, odd.", 3, 15),),
         licence="MIT (pypatchmatch)",
+        needs_torch=False,
         order=50,
     ),
     ModelEntry(
@@ -138,11 +141,35 @@ ENTRIES: tuple[ModelEntry, ...] = (
         cost="instant",
         factory="inpainting.models.baselines:Telea",
         paper=Paper("A. Telea", "An image inpainting technique based on the fast marching method", 2004),
-        params=(
-            Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),
-        ),
+        params=(Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),),
         licence="Apache-2.0 (OpenCV)",
+        needs_torch=False,
         order=90,
+    ),
+    ModelEntry(
+        key="tta",
+        title="TTA-Net",
+        summary="Gives each part of the hole the texture of the most similar place around it.",
+        cost="fast",
+        factory="inpainting.models.tta:TTAFill",
+        paper=Paper(
+            "Kim, Cheon and Lee",
+            "Texture Transform Attention for Realistic Image Inpainting",
+            2020,
+            "https://arxiv.org/abs/2012.04242",
+        ),
+        params=(
+            Param(
+                "search",
+                "choice",
+                "auto",
+                "Search",
+                "How matching texture is looked for: everywhere, or near the coarser scale's matches (quick).",
+                choices=("auto", "exhaustive", "quick"),
+            ),
+        ),
+        weights=("tta.safetensors",),
+        order=10,
     ),
 )
 _BY_KEY = {entry.key: entry for entry in ENTRIES}

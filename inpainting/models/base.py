@@ -86,11 +86,20 @@ class FillModel(ABC):
     """A loaded model on a device.
 
     Models of known training size set `working_side`: the engine brings larger crops down to that long side and
-    the model's result back up. ``None`` means the model works at the photo's own resolution.
+    the model's result back up, with the photo's own fine detail when the model says where its content comes from
+    (`FillOutput.sources`). ``None`` means the model works at the photo's own resolution.
     """
 
     entry: ModelEntry
     working_side: int | None = None
+    context_side: int = 256
+    """Crops are grown to at least this side where the photo has room: the size a network was trained at."""
+    match_detail: bool = False
+    """When a reduced crop's result comes without `sources`, look for matching patches and take fine detail from them.
+    For models whose output resembles the known region closely (copied patches), not for smooth fills."""
+    edge_reach: float = 0.0
+    """Over how many working pixels inside the hole the result is moved towards the known pixels at the edge; 0 is off.
+    For networks whose colours differ slightly from the photo's on the known side too."""
 
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         self.entry = entry

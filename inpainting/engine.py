@@ -1,0 +1,311 @@
+"""The one door to all models: photo and mask in, filled photo with proof out."""
+
+from __future__ import annotations
+
+import importlib
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inpainting.catalog import CatalogError, ModelEntry, get_entry
+from inpainting.device import repeatable, resolve_device
+from inpainting.imaging.composite import paste_fill, prove
+from inpainting.imaging.context import HoleGroup, group_holes
+from inpainting.imaging.correspondence import PATCH, find_sources
+from inpainting.imaging.detail import DetailSource
+from inpainting.imaging.photo import BoolMask, Photo
+from inpainting.imaging.working import WorkingCrop, make_working_crop, soften_edge
+from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
+from inpainting.results import (
+    LivePreview,
+    PlacedOverlay,
+    Progress,
+    ProgressCallback,
+    Result,
+    ShownCrop,
+    SourceMap,
+    render_crops,
+)
+
+__all__ = ["Cancelled", "Engine", "FillError", "Progress", "Result"]
+
+_PREPARED, _COMPUTED = 0.02, 0.96  # shares of the whole at which the stages end
+_MODEL_SHARE_WITH_MATCHING = 0.8  # of a crop's part, when its detail has to be looked for afterwards
+_MAX_SEED = 2**63 - 1
+
+
+class Engine:
+    """Loads models once and fills photos with them; torch is imported only when a model needs it.
+
+    `device` is ``"auto"``, ``"cpu"`` or ``"cuda"``; it is looked at when the first model that can use it is loaded.
+    Models may keep state while they run: let one thread at a time use an engine.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        self.device = device
+        self._models: dict[str, FillModel] = {}
+
+    def fill(
+        self,
+        photo: Photo,
+        mask: BoolMask,
+        *,
+        model: str,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        on_step: ProgressCallback | None = None,
+        allow_untrained: bool = False,
+    ) -> Result:
+        """Fill the hole of `mask` (H, W; True is hole) in `photo` with the model called `model`.
+
+        Groups of holes that lie apart are filled one after the other, each from its own context crop. An empty mask
+        returns the photo as it is. The same photo, mask, parameters and seed give the same pixels on the same machine.
+        `on_step` hears of progress and may raise `Cancelled` to stop.
+
+        Raises `FillError` (nothing to fill from, a result that is no picture) and `CatalogError` (no such model or
+        parameter, untrained model without `allow_untrained`), both with a sentence for people.
+        """
+        return self.fill_batch(
+            [(photo, mask)], model=model, params=params, seed=seed, on_step=on_step, allow_untrained=allow_untrained
+        )[0]
+
+    def fill_batch(
+        self,
+        items: Sequence[tuple[Photo, BoolMask]],
+        *,
+        model: str,
+        params: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        on_step: ProgressCallback | None = None,
+        allow_untrained: bool = False,
+    ) -> list[Result]:
+        """Like `fill` for several photos at once, for models that compute faster in batches.
+
+        All crops go to the model together, so their number bounds memory; each result equals that of `fill` up to the
+        model's own rounding in batches. `Progress.item` tells which photo a step is about.
+        """
+        started = time.perf_counter()
+        entry = get_entry(model)
+        values = entry.parse_params(params)
+        if not entry.trained and not allow_untrained:
+            raise CatalogError(f"{entry.title} has not been trained yet: its weights are missing.")
+        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _MAX_SEED:
+            raise FillError(f"The seed must be a whole number from 0 to {_MAX_SEED}; it was {seed!r}.")
+        for photo, mask in items:
+            check_mask(photo, mask)
+        if not any(mask.any() for _photo, mask in items):
+            return [_unchanged(photo, mask) for photo, mask in items]
+        with self._settings(entry):
+            loaded = self._load(entry)
+            plans = [
+                _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore)
+                for index, (photo, mask) in enumerate(items)
+            ]
+            for plan in plans:
+                plan.timings["prepare"] = (time.perf_counter() - started) / len(plans)
+            _compute(loaded, plans)
+            return [plan.finish(loaded) for plan in plans]
+
+    def _settings(self, entry: ModelEntry) -> AbstractContextManager[None]:
+        return repeatable() if entry.needs_torch else nullcontext()
+
+    def _load(self, entry: ModelEntry) -> FillModel:
+        if entry.key not in self._models:
+            device = resolve_device(self.device) if entry.needs_torch else "cpu"
+            module, name = entry.factory.split(":")
+            factory: Callable[[ModelEntry, str], FillModel] = getattr(importlib.import_module(module), name)
+            self._models[entry.key] = factory(entry, device)
+        return self._models[entry.key]
+
+
+def check_mask(photo: Photo, mask: BoolMask) -> None:
+    """Raise `FillError` unless `mask` is a boolean mask of the photo's size that leaves something to fill from."""
+    if mask.dtype != np.bool_ or mask.ndim != 2:
+        raise FillError("The mask must be a two-dimensional array of true and false.")
+    if mask.shape != (photo.height, photo.width):
+        raise FillError(
+            f"The mask has {mask.shape[1]} × {mask.shape[0]} pixels, but the photo has {photo.width} × {photo.height}."
+        )
+    if mask.size and mask.all():
+        raise FillError("The mask covers the whole photo, so nothing is left to fill it from.")
+
+
+def _ignore(_progress: Progress) -> None:
+    return None
+
+
+def _unchanged(photo: Photo, mask: BoolMask) -> Result:
+    return Result(
+        photo=photo,
+        proof=prove(photo.pixels, photo.pixels, mask).as_dict(),
+        timings={"prepare": 0.0, "compute": 0.0, "paste": 0.0},
+        notes={"crops": 0},
+    )
+
+
+def _compute(model: FillModel, plans: Sequence[_Plan]) -> None:
+    """Run the model over all crops of all plans."""
+    started = time.perf_counter()
+    if len(plans) == 1:
+        # One after the other: a crop's memory is free again before the next is computed.
+        for index, job in enumerate(plans[0].inputs):
+            plans[0].take(index, model.fill(job), model)
+        plans[0].timings["compute"] = time.perf_counter() - started
+        return
+    wanted = [(plan, index) for plan in plans for index in range(len(plan.inputs))]
+    outputs = model.fill_batch([plan.inputs[index] for plan, index in wanted])
+    for (plan, index), output in zip(wanted, outputs, strict=True):
+        plan.take(index, output, model)
+    for plan in plans:
+        plan.timings["compute"] = (time.perf_counter() - started) / len(plans)
+
+
+class _Plan:
+    """One photo on its way through a model."""
+
+    def __init__(
+        self,
+        photo: Photo,
+        mask: BoolMask,
+        model: FillModel,
+        params: Mapping[str, Any],
+        *,
+        seed: int,
+        item: int,
+        on_step: ProgressCallback,
+    ) -> None:
+        self.photo, self.mask, self._seed, self._item, self._on_step = photo, mask, seed, item, on_step
+        self.timings = {"prepare": 0.0, "compute": 0.0, "paste": 0.0}
+        self._fraction = 0.0
+        self._outputs: dict[int, FillOutput] = {}
+        self._source_patch: dict[int, int] = {}
+        self._tell(Step("Preparing", 0.0), 0.0)
+        self.groups: list[HoleGroup] = group_holes(mask, min_side=model.context_side)
+        self.working: list[WorkingCrop] = [
+            make_working_crop(photo.color_pixels[group.crop.slices], mask[group.crop.slices], model.working_side)
+            for group in self.groups
+        ]
+        self.inputs = [
+            FillInput(
+                image=crop.image.copy(),
+                mask=crop.mask.copy(),
+                params=params,
+                seed=(seed + index) & _MAX_SEED,
+                on_step=self._listener(index, model),
+            )
+            for index, crop in enumerate(self.working)
+        ]
+
+    def take(self, index: int, output: FillOutput, model: FillModel) -> None:
+        """Accept the model's output for crop `index`: check it, soften its edge, find where its detail comes from."""
+        crop = self.working[index]
+        image = np.asarray(output.image, dtype=np.float32)
+        if image.shape != crop.image.shape:
+            raise FillError(f"{model.entry.title} returned a picture of the wrong size ({image.shape}).")
+        if not np.isfinite(image[crop.mask]).all():
+            raise FillError(f"{model.entry.title} produced values that are not numbers, so the result was thrown away.")
+        if model.edge_reach > 0:
+            image = soften_edge(image, crop.image, crop.mask, model.edge_reach)
+        sources = output.sources
+        patch = output.source_patch
+        if sources is None and crop.is_reduced and model.match_detail:
+            patch = PATCH
+            sources = find_sources(
+                crop.composite(image),
+                crop.mask,
+                seed=self.inputs[index].seed,
+                on_round=lambda part: self._tell(
+                    Step("Finding fine detail", 1.0),
+                    self._within(index, _MODEL_SHARE_WITH_MATCHING + (1 - _MODEL_SHARE_WITH_MATCHING) * part),
+                ),
+            )
+        self._outputs[index] = replace(output, image=image, sources=sources)
+        self._source_patch[index] = patch
+
+    def finish(self, model: FillModel) -> Result:
+        """Bring everything back to the photo's scale, paste it and prove that nothing else changed."""
+        if not self.groups:
+            return _unchanged(self.photo, self.mask)
+        started = time.perf_counter()
+        self._tell(Step("Putting it into the photo", 1.0), _COMPUTED)
+        pixels = self.photo.pixels.copy()
+        overlays: list[PlacedOverlay] = []
+        sources: list[SourceMap] = []
+        notes: dict[str, Any] = {"crops": len(self.groups)}
+        for index, group in enumerate(self.groups):
+            output, crop = self._outputs[index], self.working[index]
+            detail = None
+            if crop.is_reduced and output.sources is not None:
+                detail = DetailSource.from_sources(output.sources, self._source_patch[index])
+            unknown = self.mask[group.crop.slices]
+            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail)
+            overlays += [PlacedOverlay(each.name, each.title, each.image, group.crop) for each in output.overlays]
+            if output.sources is not None:
+                sources.append(SourceMap(group.crop, _to_photo_coordinates(output.sources, crop, group)))
+            notes |= output.notes
+        largest = max(self.working, key=lambda crop: crop.scale_y)
+        if largest.is_reduced:
+            notes["scale"] = round(1.0 / largest.scale_y, 4)
+        proof = prove(self.photo.pixels, pixels, self.mask)
+        if proof.changed_pixels:
+            raise FillError("Pixels outside the mask would have changed, so the result was thrown away.")
+        self.timings["paste"] = time.perf_counter() - started
+        self._tell(Step("Done", 1.0), 1.0)
+        photo = replace(self.photo, pixels=pixels)
+        return Result(photo, proof.as_dict(), self.timings, overlays, sources, notes)
+
+    def _within(self, index: int, part: float) -> float:
+        """The fraction of the whole when `part` of crop `index` is done; crops count by their pixels."""
+        sizes = [crop.mask.size for crop in self.working]
+        done = (sum(sizes[:index]) + sizes[index] * min(max(part, 0.0), 1.0)) / sum(sizes)
+        return _PREPARED + (_COMPUTED - _PREPARED) * done
+
+    def _listener(self, index: int, model: FillModel) -> Callable[[Step], None]:
+        matching = model.match_detail and self.working[index].is_reduced
+        share = _MODEL_SHARE_WITH_MATCHING if matching else 1.0
+
+        def listen(step: Step) -> None:
+            stage = step.stage
+            if len(self.working) > 1:
+                stage = f"Area {index + 1} of {len(self.working)}: {stage}"
+            self._tell(replace(step, stage=stage), self._within(index, step.fraction * share), index)
+
+        return listen
+
+    def _tell(self, step: Step, fraction: float, index: int | None = None) -> None:
+        self._fraction = max(self._fraction, fraction)
+        preview = step.preview
+
+        def render(max_side: int) -> LivePreview | None:
+            shown = [self._shown(done, output.image) for done, output in self._outputs.items() if done != index]
+            if preview is not None and index is not None:
+                shown.append(self._shown(index, preview))
+            return render_crops(shown, self.photo.icc, max_side) if shown else None
+
+        self._on_step(
+            Progress(
+                stage=step.stage,
+                fraction=self._fraction,
+                steps_done=step.steps_done,
+                steps_total=step.steps_total,
+                losses=step.losses,
+                item=self._item,
+                render=render,
+            )
+        )
+
+    def _shown(self, index: int, image: NDArray[np.float32]) -> ShownCrop:
+        return ShownCrop(self.groups[index].crop, self.groups[index].mask, image)
+
+
+def _to_photo_coordinates(sources: NDArray[np.int32], crop: WorkingCrop, group: HoleGroup) -> NDArray[np.int32]:
+    """(h, w, 2): the same map with (y, x) in photo pixels; -1 stays."""
+    scale = np.array([crop.scale_y, crop.scale_x])
+    corner = np.array([group.crop.top, group.crop.left])
+    mapped = np.floor((sources + 0.5) * scale).astype(np.int32) + corner.astype(np.int32)
+    return np.where(sources < 0, np.int32(-1), mapped)

@@ -1,0 +1,99 @@
+"""A context crop at the scale a model works at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inpainting.imaging.photo import BoolMask, Pixels
+
+FloatImage = NDArray[np.float32]
+"""(H, W, 3), RGB, values as stored, in [0, 1]."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingCrop:
+    """What a model gets to see of a crop, and how its pixels relate to the crop's.
+
+    Pixel (y, x) of the crop lies at ((y + 0.5) / scale_y - 0.5, (x + 0.5) / scale_x - 0.5) here.
+    """
+
+    image: FloatImage
+    """(h, w, 3); zero in the hole."""
+    mask: BoolMask
+    """(h, w), True where a pixel is unknown, even in part."""
+    scale_y: float
+    scale_x: float
+    """Pixels of the crop for each pixel here, 1 or more."""
+
+    @property
+    def is_reduced(self) -> bool:
+        return self.scale_y > 1.0 or self.scale_x > 1.0
+
+    def composite(self, filled: FloatImage) -> FloatImage:
+        """(h, w, 3): `filled` in the hole and the known pixels elsewhere."""
+        return np.where(self.mask[..., np.newaxis], filled, self.image)
+
+
+def to_unit_rgb(pixels: Pixels) -> FloatImage:
+    """Grey or RGB `pixels` (H, W, 1 or 3) as float RGB in [0, 1]; grey is repeated."""
+    scaled = pixels.astype(np.float32)
+    scaled *= np.float32(1.0 / np.iinfo(pixels.dtype).max)
+    return scaled if pixels.shape[2] == 3 else np.repeat(scaled, 3, axis=2)
+
+
+def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -> WorkingCrop:
+    """Bring a crop (H, W, 1 or 3) with its `unknown` mask (H, W) to a long side of at most `max_side`.
+
+    Known pixels are averaged over areas; an area with any unknown pixel is unknown, so nothing of the hole's old
+    content reaches the model. Only where holes are so finely scattered that this would leave nothing, an area counts as
+    known when at least half of it is, or, in the extreme, any of it, averaged over its known pixels.
+    """
+    height, width = unknown.shape
+    factor = 1.0 if max_side is None else max(height, width) / max_side
+    if factor <= 1.0:
+        image = to_unit_rgb(pixels)
+        image[unknown] = 0.0
+        return WorkingCrop(image=image, mask=unknown.copy(), scale_y=1.0, scale_x=1.0)
+    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    blanked = np.where(unknown[..., np.newaxis], pixels.dtype.type(0), pixels)
+    small = cv2.resize(blanked, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
+    image = to_unit_rgb(small)  # type: ignore[arg-type]  # cv2 keeps the data type
+    share = _unknown_share(unknown, size)
+    mask = share > 0.0
+    if mask.all():
+        mask = share > 0.5 if (share <= 0.5).any() else share >= share.max()
+        if mask.all():
+            mask = share > share.min()
+        image /= np.maximum(1.0 - share, 1e-3)[..., np.newaxis]
+        np.clip(image, 0.0, 1.0, out=image)
+    image[mask] = 0.0
+    return WorkingCrop(image=image, mask=mask, scale_y=height / size[1], scale_x=width / size[0])
+
+
+def _unknown_share(unknown: BoolMask, size: tuple[int, int]) -> NDArray[np.float32]:
+    """(h, w): which share of each area is unknown, 0 to 1; shares below 1 in 500 may be reported as 0."""
+    grey = unknown.view(np.uint8) * np.uint8(255)
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+
+
+def soften_edge(filled: FloatImage, image: FloatImage, mask: BoolMask, reach: float) -> FloatImage:
+    """Move `filled` towards the known pixels at the hole's edge, fading over `reach` pixels into the hole.
+
+    Where a model's result differs from the photo on the known side, that difference is continued into the hole with
+    normalised Gaussian weights and fades with exp(-distance / reach). Only hole pixels change.
+    """
+    ring = cv2.dilate(mask.view(np.uint8), np.ones((7, 7), np.uint8)).astype(bool) & ~mask
+    if reach <= 0 or not ring.any():
+        return filled
+    weight = ring.astype(np.float32)
+    difference = (image - filled) * weight[..., np.newaxis]
+    spread = cv2.GaussianBlur(difference, (0, 0), reach)
+    total = cv2.GaussianBlur(weight, (0, 0), reach)
+    distance = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 3)
+    fade = np.where(mask, np.exp(-np.maximum(distance - 1.0, 0.0) / reach), 0.0).astype(np.float32)
+    correction = spread / np.maximum(total, 1e-6)[..., np.newaxis]
+    return np.asarray(filled + correction * fade[..., np.newaxis], dtype=np.float32)
