@@ -34,7 +34,7 @@ export function editorActions(editor, help) {
     { id: "zoom-out", label: "Zoom out", icon: "zoom-out", keys: ["-"], group: "View", run: () => editor.zoomBy(0.8) },
     { id: "fit", label: "Fit the photo", icon: "fit", keys: ["Mod+0"], group: "View", run: () => editor.fit() },
     { id: "actual-size", label: "Actual size", icon: "one-to-one", keys: ["Mod+1"], group: "View", run: () => editor.actualSize() },
-    { id: "compare", label: "Before and after", icon: "compare", keys: ["C"], group: "View", run: () => editor.toggleCompare(), enabled: () => editor.canCompare, pressed: () => editor.compare.open },
+    { id: "compare", label: "Before and after", icon: "compare", keys: ["C"], group: "View", run: () => void editor.compare.toggle(), enabled: () => editor.canCompare, pressed: () => editor.compare.open },
     { id: "fill", label: "Fill the hole", icon: "needle", keys: ["Mod+Enter"], group: "Fill", run: () => editor.fill(), enabled: () => free() && !editor.empty },
     { id: "cancel", label: "Stop the fill", icon: "close", keys: ["Shift+X"], group: "Fill", run: () => void editor.run.cancel(), enabled: () => editor.run.canCancel },
     { id: "download", label: "Download as PNG", icon: "download", keys: ["Mod+S"], group: "Fill", run: () => window.location.assign(downloadUrl(editor.current.download_url, "png")) },

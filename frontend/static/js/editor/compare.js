@@ -11,11 +11,12 @@ const LEAP = 0.1;
 export class Compare {
   /**
    * @param {Stage} stage
-   * @param {() => void} onChange
+   * @param {{before: () => Promise<ImageBitmap | null>, onChange: () => void}} editor `before` gives the picture that
+   *   the one on show was made from
    */
-  constructor(stage, onChange) {
+  constructor(stage, editor) {
     this.stage = stage;
-    this.onChange = onChange;
+    this.editor = editor;
     this.handle = byId("split", HTMLElement);
     this.tags = [byId("tag-before", HTMLElement), byId("tag-after", HTMLElement)];
     this.handle.addEventListener("pointerdown", (event) => {
@@ -43,7 +44,26 @@ export class Compare {
     this.handle.hidden = false;
     for (const tag of this.tags) tag.hidden = false;
     this.#moveTo(at);
-    this.onChange();
+    this.editor.onChange();
+  }
+
+  async toggle() {
+    if (this.open) {
+      this.close();
+      return;
+    }
+    const { photo } = this.stage;
+    const before = await this.editor.before();
+    if (before && this.stage.photo === photo) this.show(before, 0.5);
+  }
+
+  /** @param {boolean} on see the whole of what was before, as long as it is held */
+  async peek(on) {
+    const before = on ? await this.editor.before() : null;
+    if (before) this.stage.before = before;
+    this.stage.peek = before !== null;
+    this.stage.photoChanged();
+    this.stage.maskChanged();
   }
 
   close() {
@@ -52,7 +72,7 @@ export class Compare {
     this.handle.hidden = true;
     for (const tag of this.tags) tag.hidden = true;
     this.stage.photoChanged();
-    this.onChange();
+    this.editor.onChange();
   }
 
   /** Put the handle where the split lies now; called after each zoom and pan. */

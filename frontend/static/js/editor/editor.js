@@ -4,31 +4,29 @@ import { byId } from "../lib/dom.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { Compare } from "./compare.js";
-import { Drafts } from "./drafts.js";
 import { clamp, Viewport } from "./geometry.js";
 import { HistoryStrip } from "./history-strip.js";
-import { MaskRaster } from "./mask-raster.js";
+import { MaskSession } from "./mask-session.js";
 import { Panel } from "./panel.js";
 import { PhotoStore } from "./photo-store.js";
-import { decodeGrey, encodeGrey } from "./png.js";
+import { decodeGrey } from "./png.js";
 import { PointerInput } from "./pointers.js";
 import { ResultView } from "./result-view.js";
 import { Run } from "./run.js";
 import { Stage } from "./stage.js";
 import { Brush } from "./tools/brush.js";
 import { PAN } from "./tools/pan.js";
-import { UndoStack } from "./undo.js";
 
 /** @typedef {import("../types.js").Boot} Boot */
 /** @typedef {import("../types.js").Version} Version */
 /** @typedef {import("./geometry.js").Point} Point */
 /** @typedef {import("./geometry.js").Rect} Rect */
+/** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
 /** @typedef {import("./pointers.js").Sample} Sample */
 /** @typedef {import("./tools/tool.js").Tool} Tool */
 /** @typedef {import("./tools/tool.js").Dab} Dab */
 
 export const MAX_BRUSH = 600;
-const DRAFT_DELAY_MS = 250;
 
 export class Editor {
   /** @param {Boot} boot */
@@ -41,8 +39,12 @@ export class Editor {
     this.current = restoreVersion(picture.id, picture.versions) ?? picture.versions[picture.versions.length - 1] ?? first;
     /** Versions left by undoing a result, for redo. @type {Version[]} */
     this.forward = [];
-    this.mask = new MaskRaster(picture.width, picture.height);
-    this.undoStack = new UndoStack(this.mask);
+    this.session = new MaskSession(picture.width, picture.height, {
+      onEdited: () => this.changed(),
+      onNoDrafts: () => toast("This browser cannot keep drafts: an unfinished mask will not survive a reload."),
+    });
+    this.mask = this.session.raster;
+    this.undoStack = this.session.undoStack;
     this.viewport = new Viewport(picture.width, picture.height);
     this.element = byId("stage", HTMLElement);
     this.message = byId("stage-message", HTMLElement);
@@ -65,20 +67,17 @@ export class Editor {
     this.spaceHeld = false;
     /** @type {{at: Point, erase: boolean} | null} */
     this.hover = null;
-    this.holePixels = 0;
     this.photos = new PhotoStore();
-    this.drafts = new Drafts();
-    this.draftTimer = 0;
-    this.draftsWork = true;
-    /** @type {{revision: number, png: Promise<Blob>} | null} */
-    this.encoded = null;
     this.loading = true;
     /** @type {() => void} */
     this.onChange = () => undefined;
 
-    this.compare = new Compare(this.stage, () => this.changed());
+    this.compare = new Compare(this.stage, {
+      before: () => this.#beforeBitmap(),
+      onChange: () => this.changed(),
+    });
     this.panel = new Panel(boot.models);
-    this.result = new ResultView();
+    this.result = new ResultView(boot.models);
     this.strip = new HistoryStrip((version) => void this.go(version));
     this.stage.onView = () => {
       this.compare.place();
@@ -128,7 +127,7 @@ export class Editor {
   }
 
   get empty() {
-    return this.holePixels === 0;
+    return this.session.empty;
   }
 
   /** Show the picture as it was left, with the mask that was being painted. */
@@ -146,7 +145,6 @@ export class Editor {
    * @param {Version} version
    */
   async go(version) {
-    await this.saveDraft();
     this.loading = true;
     this.current = version;
     rememberVersion(this.picture.id, version.id);
@@ -162,9 +160,11 @@ export class Editor {
       if (this.current !== version) return;
       this.message.textContent = sentence(error);
     }
-    await this.#restoreDraft(version);
+    await this.session.open(version.id);
     if (this.current !== version) return;
     this.loading = false;
+    this.stage.maskChanged();
+    this.#showRing();
     this.strip.show(this.picture.versions, version.id);
     if (!this.run?.busy) this.result.show(version);
     this.changed();
@@ -212,7 +212,7 @@ export class Editor {
   }
 
   undo() {
-    if (this.undoStack.canUndo) this.#maskEdited(this.undoStack.undo(), "Undone");
+    if (this.undoStack.canUndo) this.#maskChanged(this.undoStack.undo(), "Undone");
     else {
       const parent = this.picture.versions.find((version) => version.id === this.current.parent);
       if (!parent) return;
@@ -228,7 +228,7 @@ export class Editor {
 
   redo() {
     if (this.undoStack.canRedo) {
-      this.#maskEdited(this.undoStack.redo(), "Done again");
+      this.#maskChanged(this.undoStack.redo(), "Done again");
       return;
     }
     const version = this.forward.pop();
@@ -247,10 +247,8 @@ export class Editor {
    */
   edit(label, change) {
     if (this.locked) return;
-    this.undoStack.begin(label);
-    const dirty = change(this.mask);
-    this.undoStack.commit();
-    this.#maskEdited(dirty, label);
+    this.#paint(this.session.edit(label, change));
+    this.say(label);
   }
 
   /** Bring back the mask this version was made with. */
@@ -278,54 +276,11 @@ export class Editor {
       this.run.fail(problem ?? "No model is offered here; the studio's operator has to add one.");
       return;
     }
-    void this.run.submit(this.current.id, () => this.maskFile(), chosen.key, this.panel.params);
-  }
-
-  toggleCompare() {
-    if (this.compare.open) this.compare.close();
-    else void this.#openCompare();
+    void this.run.submit(this.current.id, () => this.session.file(), chosen.key, this.panel.params);
   }
 
   get canCompare() {
     return !this.locked && this.current.parent !== null;
-  }
-
-  /** @param {boolean} on see what was before, as long as it is held */
-  async peek(on) {
-    if (on && this.canCompare) {
-      const before = await this.#beforeBitmap();
-      if (before) this.stage.before = before;
-      this.stage.peek = before !== null;
-    } else {
-      this.stage.peek = false;
-    }
-    this.stage.photoChanged();
-    this.stage.maskChanged();
-  }
-
-  /** @returns {Promise<Blob>} the mask as it is now; encoded once per change */
-  maskFile() {
-    const { mask } = this;
-    if (this.encoded?.revision !== mask.revision) {
-      this.encoded = { revision: mask.revision, png: encodeGrey(mask.data, mask.width, mask.height) };
-    }
-    return this.encoded.png;
-  }
-
-  /** Keep the unfinished mask in this browser now. */
-  async saveDraft() {
-    if (!this.draftTimer) return;
-    clearTimeout(this.draftTimer);
-    this.draftTimer = 0;
-    const { id } = this.current;
-    try {
-      if (this.empty) await this.drafts.remove(id);
-      else await this.drafts.save(id, await this.maskFile());
-    } catch (error) {
-      if (this.draftsWork) toast("This browser cannot keep drafts: an unfinished mask will not survive a reload.");
-      this.draftsWork = false;
-      console.warn(error);
-    }
   }
 
   /** @param {string} text told to screen readers */
@@ -356,12 +311,12 @@ export class Editor {
   #up() {
     this.#paint(this.tool.up(this.mask));
     this.undoStack.commit();
-    this.#maskEdited(null);
+    this.session.edited();
   }
 
   #cancelStroke() {
     this.tool.cancel();
-    this.#maskEdited(this.undoStack.abandon());
+    this.#maskChanged(this.undoStack.abandon());
   }
 
   /** @param {Rect} dirty */
@@ -379,16 +334,13 @@ export class Editor {
   }
 
   /**
-   * @param {Rect | null} dirty
+   * @param {Rect} dirty
    * @param {string} [said]
    */
-  #maskEdited(dirty, said) {
-    this.holePixels = this.mask.measure().pixels;
-    if (dirty) this.stage.maskChanged(dirty);
+  #maskChanged(dirty, said) {
+    this.#paint(dirty);
+    this.session.edited();
     if (said) this.say(said);
-    clearTimeout(this.draftTimer);
-    this.draftTimer = window.setTimeout(() => void this.saveDraft(), DRAFT_DELAY_MS);
-    this.changed();
   }
 
   #showRing() {
@@ -401,27 +353,6 @@ export class Editor {
     this.element.classList.toggle("is-panning", !this.locked && !paints);
     this.element.classList.toggle("is-locked", this.locked);
     this.stage.cursorChanged();
-  }
-
-  /** @param {Version} version */
-  async #restoreDraft(version) {
-    this.undoStack.reset();
-    this.mask.clear();
-    this.undoStack.reset();
-    try {
-      const png = await this.drafts.load(version.id);
-      if (png && this.current === version) {
-        const { grey, width, height } = await decodeGrey(new Uint8Array(await png.arrayBuffer()));
-        if (this.current === version && width === this.mask.width && height === this.mask.height) this.mask.replace(grey);
-      }
-    } catch (error) {
-      // A draft that cannot be read is lost either way; the photo itself must still open.
-      console.warn(error);
-    }
-    if (this.current !== version) return;
-    this.holePixels = this.mask.measure().pixels;
-    this.stage.maskChanged();
-    this.#showRing();
   }
 
   /** @param {string | null} id of the new version */
@@ -437,16 +368,10 @@ export class Editor {
     const middle = pixels > 0 ? (extent.left + extent.right) / 2 / this.mask.width : 0.5;
     // The new picture is ready before anything changes on the stage, so nothing flickers.
     const bitmap = await this.photos.load(version);
-    await this.drafts.remove(this.current.id).catch((error) => console.warn(error));
-    clearTimeout(this.draftTimer);
-    this.draftTimer = 0;
+    const cleaned = this.session.finish(version.id);
     this.current = version;
     rememberVersion(picture.id, version.id);
     this.forward = [];
-    this.undoStack.reset();
-    this.mask.clear();
-    this.undoStack.reset();
-    this.holePixels = 0;
     this.stage.photo = bitmap;
     this.stage.setPreview(null);
     this.stage.setWeaving(false);
@@ -455,18 +380,12 @@ export class Editor {
     if (before) this.compare.show(before, middle);
     this.say("The hole is filled.");
     this.changed();
+    await cleaned;
   }
 
-  async #openCompare() {
-    const version = this.current;
-    const before = await this.#beforeBitmap();
-    if (!before || this.current !== version) return;
-    this.compare.show(before, 0.5);
-  }
-
-  /** @returns {Promise<ImageBitmap | null>} */
+  /** @returns {Promise<ImageBitmap | null>} what the version on show was made from */
   async #beforeBitmap() {
-    const parent = this.picture.versions.find((version) => version.id === this.current.parent);
+    const parent = this.canCompare ? this.picture.versions.find((version) => version.id === this.current.parent) : null;
     if (!parent) return null;
     try {
       return await this.photos.load(parent);

@@ -26,7 +26,7 @@ export class HistoryStrip {
   show(versions, current) {
     for (const version of versions) {
       if (this.buttons.has(version.id)) continue;
-      const button = this.#button(version, this.buttons.size);
+      const button = this.#button(version);
       this.buttons.set(version.id, button);
       this.list.append(make("li", {}, button));
     }
@@ -37,17 +37,14 @@ export class HistoryStrip {
     }
   }
 
-  /**
-   * @param {Version} version
-   * @param {number} number
-   */
-  #button(version, number) {
+  /** @param {Version} version */
+  #button(version) {
     const name = versionName(version);
     const button = make(
       "button",
       { class: "version", type: "button", title: `${name}, ${timeAgo(version.created_at)}`, "data-version": version.id },
       make("img", { src: version.thumb_url, alt: "", width: 84, height: 56, decoding: "async" }),
-      make("span", { class: "version__name" }, number === 0 ? name : `${number} · ${name}`),
+      make("span", { class: "version__name" }, name),
     );
     button.addEventListener("click", () => this.onChoose(version));
     return button;

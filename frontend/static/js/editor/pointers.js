@@ -197,6 +197,8 @@ export function attach(element, input, locate) {
     if (event.target instanceof Element && event.target.closest("button, [role=slider], [role=toolbar]")) return;
     if (!input.down(event, locate(event))) return;
     event.preventDefault();
+    // The ring around the stage is for people who came by keyboard.
+    element.classList.add("by-pointer");
     element.focus({ preventScroll: true });
     element.setPointerCapture(event.pointerId);
   });
@@ -208,6 +210,7 @@ export function attach(element, input, locate) {
   element.addEventListener("pointerup", (event) => input.up(event));
   element.addEventListener("pointercancel", (event) => input.cancel(event));
   element.addEventListener("pointerleave", () => input.leave());
+  element.addEventListener("keydown", () => element.classList.remove("by-pointer"));
   element.addEventListener("contextmenu", (event) => event.preventDefault());
   // A wheel over the stage belongs to it; the browser's own zoom would blow up the whole page.
   element.addEventListener(

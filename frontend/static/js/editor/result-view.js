@@ -25,7 +25,9 @@ export function downloadUrl(url, form) {
 }
 
 export class ResultView {
-  constructor() {
+  /** @param {import("../types.js").Model[]} models */
+  constructor(models) {
+    this.models = models;
     this.box = byId("result", HTMLElement);
     this.proof = byId("proof", HTMLElement);
     this.facts = byId("facts", HTMLElement);
@@ -49,13 +51,25 @@ export class ResultView {
     const seconds = Object.values(version.timings).reduce((sum, value) => sum + value, 0);
     const rows = /** @type {[string, string][]} */ ([
       ["Model", versionName(version)],
-      ...Object.entries(version.params).map(([name, value]) => [name.replaceAll("_", " "), String(value)]),
+      ...this.#settings(version),
       ["Time", seconds > 0 ? duration(seconds) : ""],
       ["Size", dimensions(version.width, version.height)],
     ]);
     this.facts.replaceChildren(
       ...rows.filter(([, value]) => value).flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]),
     );
+  }
+
+  /**
+   * @param {Version} version
+   * @returns {[string, string][]} settings by the labels they have in the panel
+   */
+  #settings({ model, params }) {
+    const known = this.models.find((entry) => entry.key === model)?.params ?? [];
+    return Object.entries(params).map(([name, value]) => {
+      const shown = typeof value === "boolean" ? (value ? "on" : "off") : String(value);
+      return [known.find((param) => param.name === name)?.label ?? name, shown];
+    });
   }
 
   /** @param {Version} version */

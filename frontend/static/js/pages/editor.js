@@ -27,7 +27,7 @@ void editor.open();
 
 // Leaving must not lose the last stroke; while the page is hidden it may be thrown away at any moment.
 document.addEventListener("visibilitychange", () => {
-  if (document.visibilityState === "hidden") void editor.saveDraft();
+  if (document.visibilityState === "hidden") void editor.session.saveDraft();
 });
 
 /**
@@ -63,7 +63,7 @@ function wireKeys() {
     if (event.key === "Tab" && !event.ctrlKey && !event.altKey && editor.hover && onStage() && !event.repeat && editor.canCompare) {
       // Only under a pointer that rests on the photo: people who move by Tab are never caught here.
       event.preventDefault();
-      void editor.peek(true);
+      void editor.compare.peek(true);
       return;
     }
     const action = keys.get(keyName(event));
@@ -74,11 +74,11 @@ function wireKeys() {
   });
   document.addEventListener("keyup", (event) => {
     if (event.key === " ") hold(false);
-    if (event.key === "Tab") void editor.peek(false);
+    if (event.key === "Tab") void editor.compare.peek(false);
   });
   window.addEventListener("blur", () => {
     hold(false);
-    void editor.peek(false);
+    void editor.compare.peek(false);
   });
 }
 
@@ -159,7 +159,7 @@ function refresh() {
   byId("zoom-level", HTMLElement).textContent = `${percent < 10 ? percent.toFixed(1) : Math.round(percent)} %`;
   byId("fill-hint", HTMLElement).textContent = editor.empty
     ? "Paint over what should go, then fill."
-    : `${groupDigits(editor.holePixels)} pixels to fill`;
+    : `${groupDigits(editor.session.holePixels)} pixels to fill`;
 }
 
 function writeHelp() {

@@ -89,13 +89,12 @@ async function take(files) {
   input.value = "";
   const first = made[0];
   if (first && failed === 0) {
-    const target = made.length === 1 ? first.edit_url : document.body.dataset.pictures ?? first.edit_url;
-    window.location.assign(target);
+    window.location.assign(made.length === 1 ? first.edit_url : (zone.dataset.pictures ?? first.edit_url));
     return;
   }
   if (first) {
     errors.append(
-      make("p", { class: "alert" }, icon("check"), make("span", {}, `${made.length} of ${files.length} photos are in. `, make("a", { href: document.body.dataset.pictures ?? first.edit_url }, "See them"))),
+      make("p", { class: "alert" }, icon("check"), make("span", {}, `${made.length} of ${files.length} photos are in. `, make("a", { href: zone.dataset.pictures ?? first.edit_url }, "See them"))),
     );
   }
   reset();

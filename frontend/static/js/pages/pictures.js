@@ -1,6 +1,6 @@
 /** “My pictures”: cards that come as one scrolls, and a way to delete them. */
 
-import { byId, icon, make } from "../lib/dom.js";
+import { byId, icon, make, readJson } from "../lib/dom.js";
 import { counted, dimensions, timeAgo } from "../lib/format.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
@@ -15,32 +15,38 @@ const more = byId("gallery-more", HTMLButtonElement);
 const empty = byId("gallery-empty", HTMLElement);
 const dialog = byId("delete-dialog", HTMLDialogElement);
 const dialogName = byId("delete-name", HTMLElement);
-/** @type {string | null} */
-let cursor = null;
-let finished = false;
+/** @type {string | null} where the next cards begin; null when all are here */
+let cursor = list.dataset.next || null;
 let loading = false;
 
+add(readJson("first-items"));
 more.addEventListener("click", () => void load());
 new IntersectionObserver((entries) => {
   if (entries.some((entry) => entry.isIntersecting)) void load();
 }, { rootMargin: "600px" }).observe(end);
 
+/** @param {PictureCard[]} items */
+function add(items) {
+  list.append(...items.map(card));
+  list.setAttribute("aria-busy", "false");
+  status.textContent = "";
+  showEmpty();
+}
+
 async function load() {
-  if (loading || finished) return;
+  if (loading || cursor === null) return;
   loading = true;
   more.hidden = true;
   status.textContent = "Loading your pictures…";
   list.setAttribute("aria-busy", "true");
   try {
-    const query = cursor === null ? "" : `?cursor=${encodeURIComponent(cursor)}`;
-    const page = /** @type {{items: PictureCard[], next: string | null}} */ (await call(`${API}/pictures${query}`));
-    list.append(...page.items.map(card));
+    const page = /** @type {{items: PictureCard[], next: string | null}} */ (
+      await call(`${API}/pictures?cursor=${encodeURIComponent(cursor)}`)
+    );
     cursor = page.next;
-    finished = page.next === null;
-    status.textContent = "";
-    showEmpty();
+    add(page.items);
     // Where the first cards do not fill the page nothing scrolls, so the next ones are asked for here.
-    if (!finished && end.getBoundingClientRect().top < window.innerHeight + 600) queueMicrotask(() => void load());
+    if (cursor !== null && end.getBoundingClientRect().top < window.innerHeight + 600) queueMicrotask(() => void load());
   } catch (error) {
     status.textContent = sentence(error);
     more.textContent = "Try again";
@@ -52,7 +58,7 @@ async function load() {
 }
 
 function showEmpty() {
-  const none = finished && list.childElementCount === 0;
+  const none = cursor === null && list.childElementCount === 0;
   empty.hidden = !none;
   end.hidden = none;
 }
