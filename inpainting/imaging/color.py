@@ -49,7 +49,7 @@ def as_pillow(pixels: Pixels) -> Image.Image:
     """An 8-bit Pillow image of `pixels`, without any change of colour."""
     eight = np.ascontiguousarray(to_8_bit(pixels))
     mode = _MODES[eight.shape[2]]
-    return Image.frombuffer(mode, (eight.shape[1], eight.shape[0]), eight.data, "raw", mode, 0, 1)
+    return Image.frombuffer(mode, (eight.shape[1], eight.shape[0]), eight, "raw", mode, 0, 1)
 
 
 def to_display(photo: Photo, max_side: int | None = None) -> Image.Image:

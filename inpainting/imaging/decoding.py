@@ -180,8 +180,11 @@ def _decode_deep_tiff(image: ImageFile.ImageFile, data: bytes) -> NDArray[np.uin
     depths = bits if isinstance(bits, tuple) else (bits,)
     if len(depths) < 2 or max(depths) <= 8:
         return None
-    sample_formats = _tiff_tag(image, _TIFF_SAMPLE_FORMAT) or (1,)
-    if set(depths) != {16} or set(sample_formats) != {1} or _tiff_tag(image, _TIFF_PHOTOMETRIC) not in (1, 2):
+    if (
+        set(depths) != {16}
+        or _tiff_tag(image, _TIFF_SAMPLE_FORMAT) not in (None, 1, (1,) * len(depths))
+        or _tiff_tag(image, _TIFF_PHOTOMETRIC) not in (1, 2)
+    ):
         raise PhotoError(_UNKNOWN_TIFF)
     if _tiff_tag(image, _TIFF_PLANAR) == 2:
         raise PhotoError("This TIFF keeps its 16-bit colours in separate planes. Save it interleaved and try again.")
