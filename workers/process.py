@@ -19,7 +19,6 @@ from workers.devices import assign_card
 
 if TYPE_CHECKING:
     from inpainting.engine import Engine
-
     from workers.runner import Runner
     from workers.supervisor import Supervisor
 
@@ -41,7 +40,6 @@ def set_up(node: str, queues: Sequence[str]) -> None:
     try:
         assign_card(getattr(current_process(), "index", 0))
         from inpainting.engine import Engine
-
         from workers.runner import Runner
         from workers.supervisor import Supervisor
 

@@ -120,9 +120,7 @@ def test_a_taken_port_is_one_sentence(folder: Path) -> None:
         studio = Studio(folder, PORT=str(port))
         assert studio.popen.wait(30) == 1
     said = studio.said().strip()
-    assert said == (
-        f"Port {port} is taken by another program. Stop that one, or choose another port: PORT={port + 1}"
-    )
+    assert said == (f"Port {port} is taken by another program. Stop that one, or choose another port: PORT={port + 1}")
     assert studio.left() == []
 
 
