@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 from inpainting.models.base import FillError
 
@@ -33,13 +33,15 @@ def repeatable() -> Iterator[None]:
     # cuBLAS reads this when its first handle is made.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
+    import torch.utils.deterministic
 
+    settings: Any = torch.utils.deterministic  # a module with a property, which type checkers do not see
     deterministic = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
-    fill = torch.utils.deterministic.fill_uninitialized_memory
+    fill = settings.fill_uninitialized_memory
     benchmark = torch.backends.cudnn.benchmark
     torch.use_deterministic_algorithms(True, warn_only=True)
-    torch.utils.deterministic.fill_uninitialized_memory = False
+    settings.fill_uninitialized_memory = False
     torch.backends.cudnn.benchmark = False
     try:
         yield
@@ -47,5 +49,5 @@ def repeatable() -> Iterator[None]:
         raise FillError("There is not enough memory on the graphics card for this photo and model.") from None
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
-        torch.utils.deterministic.fill_uninitialized_memory = fill
+        settings.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = benchmark

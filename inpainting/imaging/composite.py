@@ -90,7 +90,7 @@ def _hole_pixels(mask: BoolMask) -> Iterator[tuple[Index, Index]]:
 
 def _to_type(values: FloatImage, photo: Photo) -> Pixels:
     scaled = np.rint(np.clip(values, 0.0, 1.0) * np.float32(photo.max_value))
-    return scaled.astype(np.uint16) if photo.is_16_bit else scaled.astype(np.uint8)
+    return np.asarray(scaled, dtype=photo.pixels.dtype)
 
 
 def _fill_alpha(target: Pixels, own: BoolMask, unknown: BoolMask, photo: Photo) -> None:

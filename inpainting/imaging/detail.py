@@ -1,8 +1,8 @@
 """Bringing a result from a model's working scale to the photo's, with the photo's own fine detail.
 
 A hole filled at reduced scale and enlarged is soft. When it is known where in the photo the content of each hole pixel
-comes from, the detail that the reduction took away at that place (the photo minus its reduced and enlarged self) belongs
-into the hole as well. It is copied patch by patch; neighbouring patches are blended over their overlap.
+comes from, the detail that the reduction took away at that place (the photo minus its reduced and enlarged self)
+belongs into the hole as well. It is copied patch by patch; neighbouring patches are blended over their overlap.
 """
 
 from __future__ import annotations
@@ -112,4 +112,5 @@ def detail_at(
             share = weight[at].astype(np.float32)
             total[at] += detail * share[:, np.newaxis]
             weights[at] += share
-    return total / np.maximum(weights, 1e-6)[:, np.newaxis]
+    total /= np.maximum(weights, np.float32(1e-6))[:, np.newaxis]
+    return total

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-Pixels = NDArray[np.uint8] | NDArray[np.uint16]
-"""(H, W, C), `uint8` or `uint16`, C-contiguous; C is 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha (not premultiplied)."""
+Pixels = NDArray[np.uint8 | np.uint16]
+"""(H, W, C), all of one type, C-contiguous; C is 1 grey, 2 grey + alpha, 3 RGB, 4 RGB + alpha (not premultiplied)."""
 BoolMask = NDArray[np.bool_]
 """(H, W), True in the hole."""
 
@@ -50,11 +50,11 @@ class Photo:
 
     @property
     def is_grey(self) -> bool:
-        return self.pixels.shape[2] <= 2
+        return bool(self.pixels.shape[2] <= 2)
 
     @property
     def is_16_bit(self) -> bool:
-        return self.pixels.dtype == np.uint16
+        return bool(self.pixels.dtype == np.uint16)
 
     @property
     def color_pixels(self) -> Pixels:
@@ -70,6 +70,6 @@ class Photo:
 def to_8_bit(pixels: Pixels) -> NDArray[np.uint8]:
     """Values scaled to 8 bit, rounded to nearest; 8-bit input is returned as it is."""
     if pixels.dtype == np.uint8:
-        return pixels  # type: ignore[return-value]  # numpy's dtype is not narrowed by the comparison
+        return np.asarray(pixels, dtype=np.uint8)
     # 65535 = 255 · 257, so adding half of 257 before the division rounds to nearest.
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)

@@ -14,7 +14,7 @@ import numpy as np
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
-from inpainting.imaging.photo import Photo, PhotoError
+from inpainting.imaging.photo import Photo, PhotoError, Pixels
 
 _STRIP_BYTES = 1 << 20
 _LIMIT_BYTES = 2**32 - 2**20
@@ -68,7 +68,7 @@ def write_tiff(photo: Photo) -> bytes:
     return bytes(body)
 
 
-def _compress(rows: np.ndarray) -> bytes:  # type: ignore[type-arg]  # uint8 or uint16, both little-endian here
+def _compress(rows: Pixels) -> bytes:
     predicted = rows.copy()
     predicted[:, 1:] -= rows[:, :-1]  # wraps around, as the predictor wants
     return zlib.compress(predicted.astype(predicted.dtype.newbyteorder("<"), copy=False).tobytes(), 1)

@@ -11,6 +11,7 @@ import re
 import selectors
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import IO
 
@@ -29,7 +30,7 @@ _SCALE_COST_RATIO = 3.0
 
 
 def _to_bytes(image: FloatImage) -> NDArray[np.uint8]:
-    return np.rint(image * np.float32(255.0)).astype(np.uint8)
+    return np.asarray(np.rint(image * np.float32(255.0)), dtype=np.uint8)
 
 
 def _to_unit(pixels: NDArray[np.uint8]) -> FloatImage:
@@ -63,7 +64,7 @@ class PatchMatch(FillModel):
     the daemonic processes of a task queue may not have `multiprocessing` children.
     """
 
-    working_side = 1280
+    working_side = 1024
     match_detail = True
 
     def fill(self, job: FillInput) -> FillOutput:
@@ -106,6 +107,7 @@ class PatchMatch(FillModel):
         wanted = job.mask.size * 3
         progress = _ScaleProgress()
         said, result = bytearray(), bytearray()
+        told = 0.0
         with selectors.DefaultSelector() as waiting:
             for pipe, events in (
                 (to_child, selectors.EVENT_WRITE),
@@ -126,8 +128,9 @@ class PatchMatch(FillModel):
                         waiting.unregister(key.fileobj)
                     (result if key.fileobj is from_child else said).extend(data)
                 progress.read(said)
-                # Called at least every `_POLL_SECONDS`, so that a cancelled fill stops promptly.
-                job.on_step(progress.step())
+                if time.monotonic() - told >= _POLL_SECONDS / 2:
+                    told = time.monotonic()
+                    job.on_step(progress.step())  # a cancelled fill stops here
                 if from_child not in waiting.get_map():
                     break
         if len(result) < wanted:

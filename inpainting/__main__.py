@@ -1,0 +1,5 @@
+"""``python -m inpainting``."""
+
+from inpainting.cli import main
+
+raise SystemExit(main())
