@@ -58,4 +58,4 @@ lint-shell: dev-tools
 	.venv/bin/shellcheck $(SHELL_SCRIPTS)
 
 lint-browser: dev-tools
-	$(PYTHON_OF_VENV) tools/node.py tool tsc --noEmit --checkJs --project frontend
+	$(PYTHON_OF_VENV) tools/node.py tool tsc --noEmit --checkJs

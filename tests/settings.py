@@ -25,3 +25,6 @@ PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Hashed file names need `collectstatic`; the browser tests run the real studio, which does it.
 STORAGES = {**STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 EMAIL_BACKEND = "django.core.mail.backends.locmem.EmailBackend"
+
+# Processes that tests start run the project's own settings, in the same folder.
+os.environ["DJANGO_SETTINGS_MODULE"] = "webapp.settings"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import os
 import time
@@ -73,5 +74,7 @@ def _warm_up(engine: Engine) -> None:
     hole = np.zeros((_WARM_SIDE, _WARM_SIDE), dtype=bool)
     hole[24:40, 24:40] = True
     for entry in offered():
-        if entry.cost != "slow":
+        if entry.cost == "slow":
+            importlib.import_module(entry.factory.partition(":")[0])  # PyTorch takes seconds to import
+        else:
             engine.fill(photo, hole, model=entry.key)

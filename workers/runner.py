@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ from webapp.jobs import claims, states
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
-from webapp.photos.renditions import render, store_rendition
+from webapp.photos.renditions import Made, render, store_rendition
 from workers.progress import Reporter
 from workers.supervisor import Supervisor, Watch, settle
 
@@ -39,6 +40,7 @@ class Runner:
     def __init__(self, engine: Engine, supervisor: Supervisor) -> None:
         self._engine = engine
         self._supervisor = supervisor
+        self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="display")
         self._free_since = timezone.now()
 
     def run_next(self, queue: str) -> Job | None:
@@ -86,17 +88,17 @@ class Runner:
         )
         timings.update(result.timings)
         clock.skip()
+        # Both let go of the interpreter's lock, so on two cores the second one is free.
+        display = self._helper.submit(render, result.photo, "display")
         png = encode(result.photo, "PNG")
         clock.lap("encode")
-        _store(watch, result, png, timings, clock)
+        _store(watch, result, png, display.result(), timings, clock)
 
 
-def _store(watch: Watch, result: Result, png: bytes, timings: Timings, clock: _Clock) -> None:
+def _store(watch: Watch, result: Result, png: bytes, display: Made, timings: Timings, clock: _Clock) -> None:
     """The result's version and the job's success, both or neither; raises `Lost` when the job is no longer ours."""
     job = watch.job
     photo: Photo = result.photo
-    display = render(photo, "display")
-    clock.lap("display")
     with new_files(), transaction.atomic():
         version = photos.add_result(
             source=job.source,

@@ -71,10 +71,7 @@ class Supervisor:
 
     def start(self) -> None:
         """Register this process as a worker and begin watching."""
-        WorkerSeen.objects.update_or_create(
-            name=self.name,
-            defaults={"device": self._device, "queues": self._queues, "started_at": Now(), "seen_at": Now()},
-        )
+        self._sign_of_life()
         self._thread.start()
 
     def end(self) -> None:
@@ -112,7 +109,10 @@ class Supervisor:
 
     def _sign_of_life(self) -> None:
         if time.monotonic() - self._seen_at >= settings.JOBS.heartbeat:
-            WorkerSeen.objects.filter(name=self.name).update(seen_at=Now())
+            if not WorkerSeen.objects.filter(name=self.name).update(seen_at=Now()):
+                WorkerSeen.objects.create(
+                    name=self.name, device=self._device, queues=self._queues, started_at=Now(), seen_at=Now()
+                )
             self._seen_at = time.monotonic()
 
     def _look_after(self, watch: Watch) -> None:

@@ -18,7 +18,6 @@ from uuid import UUID
 import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
-
 from django.contrib.auth.models import AnonymousUser
 
 from webapp.jobs.events import (

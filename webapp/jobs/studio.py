@@ -98,6 +98,7 @@ class Studio:
                 "HOST": self._host,
                 "PORT": str(self._port),
                 "PYTHONUNBUFFERED": "1",
+                "CELERY_SKIP_CHECKS": "1",  # this command has just run Django's checks for all of them
                 keeper.STUDIO_PID: str(os.getpid()),
             }
         )
