@@ -82,8 +82,7 @@ async function take(files) {
     } catch (error) {
       failed += 1;
       line.element.remove();
-      const reason = error instanceof TooLarge ? error.message : sentence(error);
-      complain(files.length > 1 || error instanceof TooLarge ? `“${file.name}”: ${reason}` : reason);
+      complain(`“${file.name}”: ${error instanceof TooLarge ? error.message : sentence(error)}`);
     }
   }
   input.value = "";
