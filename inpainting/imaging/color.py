@@ -25,11 +25,18 @@ def _transform_to_srgb(icc: bytes, mode: str) -> ImageCmsTransform | None:
     """The transform, or ``None`` when the profile already is sRGB or cannot be used."""
     try:
         profile = ImageCmsProfile(io.BytesIO(icc))
-        if mode == "RGB" and "srgb" in ImageCms.getProfileDescription(profile).lower():
-            return None
-        return ImageCms.buildTransform(profile, _srgb(), mode, "RGB", Intent.RELATIVE_COLORIMETRIC)
+        transform = ImageCms.buildTransform(profile, _srgb(), mode, "RGB", Intent.RELATIVE_COLORIMETRIC)
+        return None if mode == "RGB" and _changes_nothing(transform) else transform
     except (ImageCms.PyCMSError, OSError, ValueError):
         return None
+
+
+def _changes_nothing(transform: ImageCmsTransform) -> bool:
+    """Whether a transform from RGB moves no color by more than one level: it comes from some spelling of sRGB."""
+    levels = np.linspace(0, 255, 9).astype(np.uint8)
+    probe = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(27, 27, 3)
+    moved = np.asarray(ImageCms.applyTransform(Image.fromarray(probe), transform), dtype=np.int16)
+    return bool(np.abs(moved - probe).max() <= 1)
 
 
 def cmyk_to_srgb(image: Image.Image, icc: object) -> Image.Image:

@@ -169,5 +169,5 @@ class _Search:
     def _distances(self, who: Index, ys: Index, xs: Index) -> NDArray[np.float32]:
         difference = self._patches(ys, xs)
         difference -= self._own[who]
-        flat = difference.reshape(who.size, -1)
+        flat = difference.reshape(-1, PATCH * PATCH * 3)
         return np.asarray(np.einsum("ij,ij->i", flat, flat), dtype=np.float32)

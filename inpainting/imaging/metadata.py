@@ -26,7 +26,7 @@ _KEPT = (
 )
 # Maker notes are opaque, break when moved, and some makers put location and unedited previews into them.
 _DROPPED_FROM_EXIF_IFD = {_Base.MakerNote, _Base.ExifInteroperabilityOffset}
-_EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, KeyError, struct.error, OverflowError, ZeroDivisionError)
+_EXIF_ERRORS = (OSError, SyntaxError, ValueError, TypeError, LookupError, AttributeError, struct.error, ArithmeticError)
 
 
 def read_orientation(image: Image.Image) -> int:

@@ -62,9 +62,9 @@ def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -
     blanked = np.where(unknown[..., np.newaxis], pixels.dtype.type(0), pixels)
     small = cv2.resize(blanked, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     image = to_unit_rgb(small)  # type: ignore[arg-type]  # cv2 keeps the data type
-    share = _unknown_share(unknown, size)
-    mask = share > 0.0
+    mask = _touched(_touched(unknown, size[1]).T, size[0]).T
     if mask.all():
+        share = _unknown_share(unknown, size)
         mask = share > 0.5 if (share <= 0.5).any() else share >= share.max()
         if mask.all():
             mask = share > share.min()
@@ -74,8 +74,19 @@ def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -
     return WorkingCrop(image=image, mask=mask, scale_y=height / size[1], scale_x=width / size[0])
 
 
+def _touched(unknown: BoolMask, rows: int) -> BoolMask:
+    """(rows, W): True where any of the rows of `unknown` (H, W) that an area overlaps, even in part, is True."""
+    height = unknown.shape[0]
+    edges = np.arange(rows + 1) * height
+    touched = np.logical_or.reduceat(unknown, edges[:-1] // rows, axis=0)
+    # A row that is cut by the lower edge of an area belongs to that area too.
+    cut = np.flatnonzero(edges[1:] % rows)
+    touched[cut] |= unknown[edges[1:][cut] // rows]
+    return np.ascontiguousarray(touched)
+
+
 def _unknown_share(unknown: BoolMask, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(h, w): which share of each area is unknown, 0 to 1; shares below 1 in 500 may be reported as 0."""
+    """(h, w): which share of each area is unknown, 0 to 1, to the nearest 255th."""
     grey = unknown.view(np.uint8) * np.uint8(255)
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
 

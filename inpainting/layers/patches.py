@@ -19,6 +19,9 @@ CPU_BUDGET = 256 * 2**20
 """Bytes that the blocks of one search may take on the CPU."""
 GPU_BUDGET = 2**30
 """Bytes that the blocks of one search may take on an accelerator."""
+GATHER_BUDGET = 16 * 2**20
+"""Bytes of keys that `best_among` gathers at a time on the CPU: blocks that stay in the cache measured 2.5 times as
+fast as blocks of 256 MiB."""
 NORM_EPSILON = 1e-6
 TIE = 1e-6
 """Similarities closer than this are equal: rounding differs with a block's shape, and ties go to the lowest index."""
@@ -129,6 +132,8 @@ def best_among(
     if admissible is not None:
         allowed &= admissible[ordered.clamp_min(0)]
     row_bytes = candidates.shape[1] * (4 * keys.shape[1] + _BYTES_PER_SCORE)
+    if budget_bytes is None and queries.device.type == "cpu":
+        budget_bytes = GATHER_BUDGET
     rows = _rows_per_chunk(row_bytes, budget_bytes, queries.device)
     with torch.autocast(queries.device.type, enabled=False):
         lengths = keys.float().norm(dim=1).clamp_min(NORM_EPSILON)

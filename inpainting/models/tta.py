@@ -185,7 +185,7 @@ class TTAFill(FillModel):
                 torch.manual_seed(0)
                 network = build_generator("small")
             self.origin = "untrained"
-        # Measured on one CPU core at 256², small: 0.41 s, against 0.45 s with channels first.
+        # Measured on one CPU core, small, 512² with a quarter missing: 4.7 s, against 5.2 s with channels first.
         self.network = network.to(device).eval().requires_grad_(False)
         nn.utils.convert_conv2d_weight_memory_format(self.network, torch.channels_last)
 
@@ -272,13 +272,19 @@ def _reduced(mask: Tensor, level: int) -> Tensor:
     return mask if level == 1 else F.max_pool2d(mask.float(), level) > 0.5
 
 
-def _previews(images: Tensor, match: LevelMatch, level: int, height: int, width: int) -> list[FloatImage]:
-    """The photos' own pixels moved as the level moves its texture: what the fill will be made of."""
+def _previews(images: Tensor, match: LevelMatch, level: int, height: int, width: int) -> list[FloatImage | None]:
+    """The photos' own pixels moved as the level moves its texture: what the fill will be made of.
+
+    None where the level had nothing to copy from.
+    """
     reduced = images if level == 1 else F.avg_pool2d(images, level)
     moved = swap_patches(reduced, match.sources)
     if level != 1:
         moved = F.interpolate(moved, scale_factor=level, mode="bilinear", align_corners=False)
-    return list(_to_arrays(moved, height, width))
+    found = match.queries.flatten(1).any(1).tolist()
+    return [
+        shown if any_found else None for shown, any_found in zip(_to_arrays(moved, height, width), found, strict=True)
+    ]
 
 
 def _to_arrays(maps: Tensor, height: int, width: int) -> FloatImage:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import torch
@@ -59,6 +58,8 @@ class Recipe(ABC):
     size: str
     generators: dict[str, nn.Module]
     critics: dict[str, nn.Module]
+    wishes: dict[str, object]
+    """Model, size and switches it was made with, so that a checkpoint can be opened again."""
     warm_up: float = 0.15
     """Share of the run without adversarial and feature losses."""
     side: int | None = None
@@ -91,20 +92,6 @@ class Recipe(ABC):
         return {"model": self.key, "size": self.size}
 
 
-def composite(prediction: Tensor, batch: Batch) -> Tensor:
-    """Known pixels from the photo, hole pixels from the prediction."""
-    return batch.images * (1 - batch.masks) + prediction * batch.masks
-
-
-def set_trainable(modules: Iterable[nn.Module], trainable: bool) -> None:
-    """Let gradients reach the parameters of `modules`, or not."""
-    for module in modules:
-        module.requires_grad_(trainable)
-
-
-Factory = Callable[[str], Recipe]
-
-
 @torch.no_grad()
 def spread(prediction: Tensor, batch: Batch) -> Losses:
     """How much the pictures of a batch differ from each other inside the holes, filled and true (for the watch)."""
@@ -115,3 +102,10 @@ def spread(prediction: Tensor, batch: Batch) -> Losses:
         return means.std(0).mean().item() if len(means) > 1 else 0.0
 
     return {"spread_fill": of(prediction), "spread_truth": of(batch.images)}
+
+
+def flag(text: str) -> bool:
+    """A switch from the command line; raise `ValueError` with a sentence for anything but yes and no."""
+    if text not in {"yes", "no"}:
+        raise ValueError(f"A switch is yes or no, not {text!r}.")
+    return text == "yes"

@@ -121,6 +121,7 @@ class Trainer:
         tensors |= pack_modules("critic", self.recipe.critics) | pack_modules("average", self.averages)
         facts: dict[str, object] = {
             "model": self.recipe.key,
+            "recipe": self.recipe.wishes,
             "metadata": self.recipe.metadata(),
             "step": self.step,
             "seconds": self.seconds,

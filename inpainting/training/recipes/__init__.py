@@ -9,6 +9,8 @@ from inpainting.training.recipe import Recipe
 
 _RECIPES = {
     "tta": "inpainting.training.recipes.tta:TTARecipe",
+    "tmad": "inpainting.training.recipes.tmad:TMADRecipe",
+    "lbp": "inpainting.training.recipes.lbp:LBPRecipe",
     "mnps": "inpainting.training.recipes.content:ContentRecipe",
 }
 
@@ -24,6 +26,8 @@ def make_recipe(model: str, size: str, switches: Mapping[str, str] | None = None
     module, _, name = _RECIPES[model].partition(":")
     factory: Callable[..., Recipe] = getattr(import_module(module), name)
     try:
-        return factory(size, **dict(switches or {}))
+        recipe = factory(size, **dict(switches or {}))
     except (TypeError, ValueError) as error:
         raise RecipeError(f"{model} cannot be trained like that: {error}") from error
+    recipe.wishes = {"model": model, "size": size, "switches": dict(switches or {})}
+    return recipe

@@ -7,7 +7,6 @@ the texture optimisation.
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpainting.layers.context_encoder import (
@@ -21,6 +20,7 @@ from inpainting.layers.context_encoder import (
     rim_weights,
 )
 from inpainting.training.batches import Batch
+from inpainting.training.losses import nonsaturating_discriminator, nonsaturating_generator
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater
 
 LEARNING_RATE = 2e-4
@@ -56,14 +56,14 @@ class ContentRecipe(Recipe):
             fill = self.network(blank_centre(batch.images)).float()
         losses: Losses = {}
         if adversarial:
-            critic_loss = F.softplus(-self.critic(truth)).mean() + F.softplus(self.critic(fill.detach())).mean()
+            critic_loss = nonsaturating_discriminator(self.critic(truth), self.critic(fill.detach()))
             update("critic", critic_loss)
             losses["critic"] = critic_loss.item()
         reconstruction = ((fill - truth) ** 2 * rim_weights(fill.device)).mean()
         loss = (1 - self.adversarial) * reconstruction
         losses["l2"] = reconstruction.item()
         if adversarial:
-            fooling = F.softplus(-self.critic(fill)).mean()
+            fooling = nonsaturating_generator(self.critic(fill))
             loss = loss + self.adversarial * fooling
             losses["adversarial"] = fooling.item()
         update("generator", loss)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import torch
+from typing import cast, get_args
+
 from torch import Tensor, nn
 
 from inpainting.layers.discriminators import SNPatchGAN
+from inpainting.layers.texture_transform import Attention
 from inpainting.models.tta import build_generator, describe_generator
 from inpainting.training.batches import Batch
-from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, composite, spread
+from inpainting.training.losses import composite, hinge_discriminator, hinge_generator, reconstruction
+from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
 class TTARecipe(Recipe):
@@ -31,8 +34,11 @@ class TTARecipe(Recipe):
         warm_up: str = "0.15",
     ) -> None:
         self.size = size
-        self.network = build_generator(size, attention=attention, normalise=normalise == "yes")  # type: ignore[arg-type]
-        self.description = describe_generator(size, attention=attention, normalise=normalise == "yes")  # type: ignore[arg-type]
+        if attention not in get_args(Attention):
+            raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {attention!r}.")
+        kind = cast(Attention, attention)
+        self.network = build_generator(size, attention=kind, normalise=flag(normalise))
+        self.description = describe_generator(size, attention=kind, normalise=flag(normalise))
         self.critic = SNPatchGAN()
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"critic": self.critic}
@@ -55,17 +61,15 @@ class TTARecipe(Recipe):
         """One step of the generator and, after the warm-up, of the critic before it."""
         with update.autocast():
             fill = self.network(batch.damaged, batch.masks).prediction.float()
-        weights = 1 + (self.hole_weight - 1) * batch.masks
-        reconstruction = ((fill - batch.images).abs() * weights).mean() / weights.mean()
-        loss = reconstruction
-        losses: Losses = {"l1": reconstruction.item()}
+        loss = reconstruction(fill, batch.images, 1 + (self.hole_weight - 1) * batch.masks)
+        losses: Losses = {"l1": loss.item()}
         if clock.progress >= self.warm_up:
-            whole = composite(fill, batch)
+            whole = composite(fill, batch.images, batch.masks)
             real, fake = self.critic(batch.images, batch.masks), self.critic(whole.detach(), batch.masks)
-            critic_loss = torch.relu(1 - real).mean() + torch.relu(1 + fake).mean()
+            critic_loss = hinge_discriminator(real, fake)
             update("critic", critic_loss)
             losses["critic"] = critic_loss.item()
-            fooling = -self.critic(whole, batch.masks).mean()
+            fooling = hinge_generator(self.critic(whole, batch.masks))
             loss = loss + fooling
             losses["adversarial"] = fooling.item()
         update("generator", loss)
