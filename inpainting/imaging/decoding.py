@@ -159,7 +159,9 @@ def _pixels_of(image: Image.Image, icc: object) -> Pixels:
 def _decode_deep(image: ImageFile.ImageFile, data: bytes) -> NDArray[np.uint16] | None:
     """Pixels of files with more than 8 bits in several channels, which Pillow would cut to 8; else ``None``."""
     if image.format == "PNG" and len(data) > 25 and data[24] == 16 and data[25] in (2, 4, 6):
-        _open(data).verify()  # compares every chunk's checksum: OpenCV would fill the missing rest of a cut file with black
+        _open(
+            data
+        ).verify()  # compares every chunk's checksum: OpenCV would fill the missing rest of a cut file with black
         wide = _decode_with_opencv(data)
         if data[25] == 4:  # grey with alpha comes back as B, G, R, alpha
             return np.ascontiguousarray(wide[..., [0, 3]])

@@ -1,0 +1,67 @@
+"""Small models with one known behaviour each, to see what the engine does with it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from inpainting.models.base import FillInput, FillModel, FillOutput, Overlay, Step
+
+
+class Recording(FillModel):
+    """Fills with the mean of the known pixels, tells where it was, and keeps what it was given."""
+
+    working_side: int | None = 64
+    context_side = 64
+
+    def __init__(self, *args: Any) -> None:
+        super().__init__(*args)
+        self.jobs: list[FillInput] = []
+        self.batches: list[int] = []
+
+    def fill(self, job: FillInput) -> FillOutput:
+        self.jobs.append(job)
+        image = np.empty_like(job.image)
+        image[...] = job.image[~job.mask].mean(axis=0)
+        job.on_step(Step("Thinking", 0.5, steps_done=1, steps_total=2, preview=image, losses={"style": 2.0}))
+        job.on_step(Step("Thinking", 1.0, preview=image))
+        sources = np.full((*job.mask.shape, 2), -1, np.int32)
+        sources[job.mask] = np.argwhere(~job.mask)[0]
+        return FillOutput(
+            image=image,
+            overlays=[Overlay("known", "Known pixels", (~job.mask).view(np.uint8) * np.uint8(255))],
+            sources=sources,
+            notes={"backbone": "none"},
+        )
+
+    def fill_batch(self, jobs: Any) -> list[FillOutput]:
+        self.batches.append(len(jobs))
+        return super().fill_batch(jobs)
+
+
+class NotANumber(Recording):
+    def fill(self, job: FillInput) -> FillOutput:
+        output = super().fill(job)
+        output.image[np.nonzero(job.mask)[0][0], np.nonzero(job.mask)[1][0], 1] = np.nan
+        return output
+
+
+class WrongSize(Recording):
+    def fill(self, job: FillInput) -> FillOutput:
+        output = super().fill(job)
+        output.image = output.image[1:]
+        return output
+
+
+class Vandal(Recording):
+    """Writes over its input and returns noise outside the hole; none of that may show."""
+
+    working_side = None
+
+    def fill(self, job: FillInput) -> FillOutput:
+        output = super().fill(job)
+        output.image[~job.mask] = 5.0
+        job.image[...] = 0.3
+        job.mask[...] = False
+        return output
