@@ -22,7 +22,7 @@ from inpainting.imaging import Photo, decode, encode
 
 
 def peak_mb() -> float:
-    """The largest resident set so far in MB (10⁶ bytes): this process's, plus that of its largest child (PatchMatch)."""
+    """The largest resident set so far in MB (10⁶ bytes): this process and its largest child (PatchMatch) together."""
     return (
         sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024 / 1e6
     )

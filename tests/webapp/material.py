@@ -19,7 +19,9 @@ GPS_MARK = b"SECRETPLACE"
 """A text that is in the GPS part of every file made with `gps=True`; it must not be in anything served."""
 
 
-def pixels(width: int = 64, height: int = 48, channels: int = 3, *, seed: int = 1) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def pixels(
+    width: int = 64, height: int = 48, channels: int = 3, *, seed: int = 1
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """(H, W, C) of smooth noise: no two files alike, and no block of one colour."""
     random = np.random.default_rng(seed)
     coarse = random.integers(0, 256, (max(2, height // 8), max(2, width // 8), channels), dtype=np.uint8)

@@ -19,6 +19,7 @@ from tests.webapp.material import photo_file, pixels
 from webapp.accounts.models import User
 from webapp.errors import Refusal
 from webapp.photos import services
+from webapp.photos.files import read_file
 from webapp.photos.models import Picture, Version
 from webapp.photos.uploads import title_from
 
@@ -163,12 +164,12 @@ def test_titles_come_from_file_names(name: str, title: str) -> None:
 def test_the_display_rendition_is_small_srgb_and_keeps_alpha(ada: User) -> None:
     wide = services.add_picture(ada, "wide.jpg", photo_file(width=3000, height=600))
     rendition = Version.objects.get(picture=wide).renditions.get(spec="display")
-    with Image.open(rendition.file) as image:
+    with Image.open(io.BytesIO(read_file(rendition.file))) as image:
         assert image.size == (2560, 512) == (rendition.width, rendition.height)
         assert (image.format, image.mode) == ("JPEG", "RGB")
     clear = services.add_picture(ada, "clear.png", photo_file("PNG", channels=4))
     version = Version.objects.get(picture=clear)
-    with Image.open(version.renditions.get(spec="display").file) as image:
+    with Image.open(io.BytesIO(read_file(version.renditions.get(spec="display").file))) as image:
         assert (image.format, image.mode, image.size) == ("WEBP", "RGBA", (64, 48))
         alpha = np.asarray(image)[..., 3]
     assert np.array_equal(alpha, pixels(channels=4)[..., 3])
@@ -182,5 +183,4 @@ def test_sixteen_bits_survive(ada: User) -> None:
     picture = services.add_picture(ada, "deep.png", out.getvalue())
     version = Version.objects.get(picture=picture)
     png = services.make_rendition(version, "png")
-    with png.file.open() as stream:
-        assert np.array_equal(decode(stream.read()).pixels[..., 0], values)
+    assert np.array_equal(decode(read_file(png.file)).pixels[..., 0], values)

@@ -34,7 +34,9 @@ class Route:
     arguments: tuple[str, ...]
 
     def url(self, values: dict[str, object]) -> str:
-        parts = [f"{values[part.split('>')[0].split(':')[-1]]}{part.split('>', 1)[1]}" for part in self.path.split("<")[1:]]
+        parts = [
+            f"{values[part.split('>')[0].split(':')[-1]]}{part.split('>', 1)[1]}" for part in self.path.split("<")[1:]
+        ]
         return "/" + self.path.split("<")[0] + "".join(parts)
 
 

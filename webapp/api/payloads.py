@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from django.urls import reverse
+from ninja import Schema
+from ninja.responses import NinjaJSONEncoder
 
 from inpainting.catalog import ModelEntry, Paper, offered
 from webapp.api.schemas import JobOut, ModelOut, PaperOut, ParamOut, PictureCard, PictureOut, VersionOut
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, model_title
 from webapp.photos.models import Picture, Version
+
+
+def as_json(shape: Schema) -> dict[str, Any]:
+    """What the API would send for `shape`, to the last digit of a time, for pages that bring it along."""
+    found = json.loads(json.dumps(shape.model_dump(), cls=NinjaJSONEncoder))
+    assert isinstance(found, dict)  # noqa: S101  # every shape is an object
+    return found
 
 
 def models_out() -> list[ModelOut]:

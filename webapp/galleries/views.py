@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from inpainting.imaging import DECODABLE_FORMATS
 from webapp.api.pages import picture_page
-from webapp.api.payloads import models_out, picture_out
+from webapp.api.payloads import as_json, models_out, picture_out
 from webapp.errors import not_found
 from webapp.photos.models import Picture
 from webapp.photos.samples import all_samples
@@ -51,7 +51,7 @@ def pictures(request: HttpRequest) -> HttpResponse:
     if not request.user.is_authenticated and not settings.ALLOW_GUESTS:
         return redirect_to_login(request.get_full_path())
     page = picture_page(request.user, request.GET.get("cursor"))
-    return render(request, "pictures/list.html", page.model_dump(mode="json"))
+    return render(request, "pictures/list.html", as_json(page))
 
 
 @require_safe
@@ -62,8 +62,8 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
     if picture is None:
         raise not_found()
     boot = {
-        "picture": picture_out(picture).model_dump(mode="json"),
-        "models": [model.model_dump(mode="json") for model in models_out()],
+        "picture": as_json(picture_out(picture)),
+        "models": [as_json(model) for model in models_out()],
         "urls": {
             "api": reverse("api:api-root"),
             "socket": "/ws/live/",

@@ -6,16 +6,20 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
 from django.db import models, transaction
 from django.db.models.fields.files import FieldFile
+from django.utils import timezone
 
 logger = logging.getLogger(__name__)
 
+_SETTLED = timedelta(days=1)
 _written: ContextVar[list[tuple[Storage, str]]] = ContextVar("files written since the block began")
 
 
@@ -74,3 +78,27 @@ def remove_file_with_row(sender: type[models.Model], instance: Any, using: str, 
     if instance.file:
         remove = partial(remove_file, instance.file.storage, instance.file.name)
         transaction.on_commit(remove, using=using, robust=True)
+
+
+def stray_files(older_than: timedelta = _SETTLED) -> Iterator[tuple[Storage, str]]:
+    """Stored files without a row, leaving out young ones, whose row may just be on its way."""
+    newest = timezone.now() - older_than
+    for model in apps.get_app_config("photos").get_models():
+        for field in model._meta.fields:
+            if not isinstance(field, models.FileField):
+                continue
+            known = set(model._default_manager.values_list(field.name, flat=True))
+            for name in _names_below(field.storage, model._meta.model_name or ""):
+                if name not in known and field.storage.get_modified_time(name) < newest:
+                    yield field.storage, name
+
+
+def _names_below(storage: Storage, folder: str) -> Iterator[str]:
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for each in folders:
+        yield from _names_below(storage, f"{folder}/{each}")
+    for each in files:
+        yield f"{folder}/{each}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from django.conf import settings
@@ -14,10 +14,9 @@ from django.core.files.uploadhandler import FileUploadHandler
 
 from webapp.errors import Refusal, error_body
 
-Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
-Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
-App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Receive = Callable[[], Awaitable[Mapping[str, Any]]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+App = Callable[[dict[str, Any], Receive, Send], Awaitable[None]]
 
 ENVELOPE_BYTES = 64 * 1024
 """What a request may hold besides its file: the multipart headers and the small fields."""
@@ -73,7 +72,7 @@ class BodyLimit:
         self.app = app
         self.max_bytes = max_bytes
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -84,7 +83,7 @@ class BodyLimit:
         received = 0
         over = False
 
-        async def counted() -> MutableMapping[str, Any]:
+        async def counted() -> Mapping[str, Any]:
             nonlocal received, over
             message = await receive()
             received += len(message.get("body", b""))
@@ -94,7 +93,7 @@ class BodyLimit:
                 return {"type": "http.disconnect"}
             return message
 
-        async def unless_over(message: MutableMapping[str, Any]) -> None:
+        async def unless_over(message: Mapping[str, Any]) -> None:
             if not over:
                 await send(message)
 
