@@ -12,15 +12,10 @@ _http = get_asgi_application()  # sets Django up, which the imports below need
 from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
-<<<<<<< HEAD
-
-from webapp.jobs.routing import websocket_urlpatterns
-=======
 from django.conf import settings
 
 from webapp.jobs.routing import websocket_urlpatterns
 from webapp.photos.uploads import ENVELOPE_BYTES, BodyLimit
->>>>>>> web
 
 application = ProtocolTypeRouter(
     {
