@@ -96,7 +96,6 @@ def _store(watch: Watch, result: Result, png: bytes, timings: Timings, clock: _C
     job = watch.job
     photo: Photo = result.photo
     display = render(photo, "display")
-    clock.lap("display")
     with new_files(), transaction.atomic():
         version = photos.add_result(
             source=job.source,

@@ -74,7 +74,7 @@ class Keeper:
         while True:
             began = time.monotonic()
             status = self._run_once()
-            if self._stop_at is not None:
+            if self._told_to_stop():
                 return 0
             lived = time.monotonic() - began >= _QUICK_DEATH
             came_up = came_up or lived
@@ -87,8 +87,11 @@ class Keeper:
             pause = min(_FIRST_PAUSE * 2 ** (quick_deaths - 1), _LONGEST_PAUSE)
             self._say(f"{self._name} ended ({_describe(status)}) and starts again; see {self._log_path}")
             self._wait(None, until=time.monotonic() + pause)
-            if self._stop_at is not None:
+            if self._told_to_stop():
                 return 0
+
+    def _told_to_stop(self) -> bool:
+        return self._stop_at is not None
 
     def _run_once(self) -> int:
         """Start the command and see it to its end; its exit status."""

@@ -3,6 +3,10 @@
 Every change is a compare-and-set on status *and* attempt that must hit one row, together with a row of the job's
 history, in one transaction. Whoever loses the race gets `Lost` and must not touch the job's results. After commit
 the job's watchers are told, and a job that became ready gets a token.
+
+    held ↔ queued → running → succeeded | failed | cancelled
+    held, queued → cancelled
+    running → queued: taken back by the sweep, or handed back by a worker that is told to stop
 """
 
 from __future__ import annotations
@@ -17,16 +21,7 @@ from webapp.jobs.models import Job, Transition
 
 Status = Job.Status
 
-ALLOWED: dict[str, frozenset[str]] = {
-    Status.HELD: frozenset({Status.QUEUED, Status.CANCELLED}),
-    Status.QUEUED: frozenset({Status.HELD, Status.RUNNING, Status.CANCELLED}),
-    Status.RUNNING: frozenset({Status.QUEUED, Status.SUCCEEDED, Status.FAILED, Status.CANCELLED}),
-    Status.SUCCEEDED: frozenset(),
-    Status.FAILED: frozenset(),
-    Status.CANCELLED: frozenset(),
-}
-"""Which status may follow which."""
-
+UNFINISHED = (Status.HELD, Status.QUEUED, Status.RUNNING)
 _LONGEST_REASON = 300
 _NO_PROGRESS: dict[str, Any] = {
     "stage": "",
@@ -57,6 +52,7 @@ def begin(job: Job, *, worker: str) -> Job:
     return _move(
         job,
         Status.RUNNING,
+        only_from=(Status.QUEUED,),
         actor=worker,
         attempt=job.attempt + 1,
         worker=worker,
@@ -73,6 +69,7 @@ def succeed(job: Job, *, result_id: Any, timings: dict[str, float]) -> Job:
     return _move(
         job,
         Status.SUCCEEDED,
+        only_from=(Status.RUNNING,),
         actor=job.worker,
         result_id=result_id,
         timings=timings,
@@ -87,6 +84,7 @@ def fail(job: Job, *, actor: str, code: str, message: str, traceback: str = "") 
     return _move(
         job,
         Status.FAILED,
+        only_from=(Status.RUNNING,),
         actor=actor,
         reason=code,
         error_code=code,
@@ -99,17 +97,17 @@ def fail(job: Job, *, actor: str, code: str, message: str, traceback: str = "") 
 
 def cancel(job: Job, *, actor: str) -> Job:
     """held, queued or running → cancelled. A worker that runs it notices within half a second."""
-    return _move(job, Status.CANCELLED, actor=actor, seconds_left=None, finished_at=Now())
+    return _move(job, Status.CANCELLED, only_from=UNFINISHED, actor=actor, seconds_left=None, finished_at=Now())
 
 
 def hold(job: Job, *, actor: str, reason: str = "") -> Job:
     """queued → held: nobody claims it until it is released."""
-    return _move(job, Status.HELD, actor=actor, reason=reason)
+    return _move(job, Status.HELD, only_from=(Status.QUEUED,), actor=actor, reason=reason)
 
 
 def release(job: Job, *, actor: str) -> Job:
     """held → queued."""
-    return _move(job, Status.QUEUED, actor=actor, queued_at=Now())
+    return _move(job, Status.QUEUED, only_from=(Status.HELD,), actor=actor, queued_at=Now())
 
 
 def hand_back(job: Job, *, reason: str) -> Job:
@@ -117,6 +115,7 @@ def hand_back(job: Job, *, reason: str) -> Job:
     return _move(
         job,
         Status.QUEUED,
+        only_from=(Status.RUNNING,),
         actor=job.worker,
         reason=reason,
         handed_back=job.handed_back + 1,
@@ -128,14 +127,23 @@ def hand_back(job: Job, *, reason: str) -> Job:
 
 def take_back(job: Job, *, reason: str) -> Job:
     """running → queued by the sweep, because its worker gave no sign of life."""
-    return _move(job, Status.QUEUED, actor="sweep", reason=reason, queued_at=Now(), worker="", **_NO_PROGRESS)
+    return _move(
+        job,
+        Status.QUEUED,
+        only_from=(Status.RUNNING,),
+        actor="sweep",
+        reason=reason,
+        queued_at=Now(),
+        worker="",
+        **_NO_PROGRESS,
+    )
 
 
-def _move(job: Job, to: str, *, actor: str, reason: str = "", **changes: Any) -> Job:
+def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: str = "", **changes: Any) -> Job:
     """Compare and set. Returns the job as it is now; raises `Lost` when it is not what `job` says."""
     came_from = job.status
-    if to not in ALLOWED[came_from]:
-        raise Lost(f"A job that is {came_from} cannot become {to}.")
+    if came_from not in only_from:
+        raise Lost(f"A job that is {came_from} cannot become {to} here.")
     with transaction.atomic():
         hit = Job.objects.filter(pk=job.pk, status=came_from, attempt=job.attempt).update(status=to, **changes)
         if hit != 1:

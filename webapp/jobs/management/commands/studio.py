@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import BaseCommand, CommandParser
 
 
 class Command(BaseCommand):
@@ -20,7 +20,8 @@ class Command(BaseCommand):
         try:
             status = Studio(out=sys.stdout, verbose=verbose).run()
         except CannotStart as error:
-            raise CommandError(str(error)) from None
+            self.stderr.write(str(error))
+            status = 1
         except KeyboardInterrupt:
             status = 0
         sys.exit(status)
