@@ -159,7 +159,8 @@ export class Stage {
     if (!photo) return;
     const { photoWidth, photoHeight, scale, x, y } = viewport;
     ctx.fillStyle = this.checker;
-    ctx.fillRect(x * ratio, y * ratio, photoWidth * scale * ratio, photoHeight * scale * ratio);
+    // A little inside, or its light squares would shine through the photo's soft outermost pixels.
+    ctx.fillRect(x * ratio + 1, y * ratio + 1, photoWidth * scale * ratio - 2, photoHeight * scale * ratio - 2);
     ctx.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     ctx.imageSmoothingEnabled = scale < 3;
     ctx.imageSmoothingQuality = "medium";
