@@ -118,5 +118,5 @@ def _row(title: str, result: dict[str, Any]) -> list[str]:
         "" if result["ratio"] is None else f"{result['ratio']:.2f}",
         f"{result['memory_mb']:.0f}",
         "" if cuda is None else f"{cuda:.0f}",
-        "" if result["trained"] is None else ("trained" if result["trained"] else "untrained"),
+        result["weights"],
     ]

@@ -22,8 +22,17 @@ from inpainting.imaging import Photo, decode, encode
 
 
 def peak_mb() -> float:
-    """The largest resident set of this process so far, in MB (10⁶ bytes)."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6
+    """The largest resident set so far in MB (10⁶ bytes): this process and its largest child (PatchMatch) together."""
+    return (
+        sum(resource.getrusage(who).ru_maxrss for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)) * 1024 / 1e6
+    )
+
+
+def weights_of(key: str) -> str:
+    """Whether the model needs weights, and has them."""
+    if key == BIHARMONIC or not get_entry(key).weights:
+        return "none needed"
+    return "trained" if get_entry(key).trained else "missing"
 
 
 def fill_by_engine(photo: Photo, hole: Any, key: str, device: str) -> Callable[[int], None]:
@@ -81,7 +90,7 @@ def main(arguments: list[str]) -> int:
                 "memory_mb": peak_mb(),
                 "memory_before_mb": before,
                 "cuda_mb": cuda_mb,
-                "trained": None if key == BIHARMONIC else get_entry(key).trained,
+                "weights": weights_of(key),
             }
         )
     )
