@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -119,6 +119,25 @@ class ModelEntry:
         return {name: param.parse(given[name]) if name in given else param.default for name, param in known.items()}
 
 
+REFINER = "tmad"
+"""The model whose patch network can refine the results of the others."""
+REFINE = Param(
+    "refine",
+    "choice",
+    "none",
+    "Refine textures",
+    "Synthesise the result's textures anew, patch by patch, after the most similar ones of the photo.",
+    choices=("none", "psnet"),
+)
+
+
+def offer_refinement(entries: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+    """The entries with `REFINE` added to all but the refiner itself, provided that the refiner is trained."""
+    if not any(entry.key == REFINER and entry.trained for entry in entries):
+        return entries
+    return tuple(entry if entry.key == REFINER else replace(entry, params=(*entry.params, REFINE)) for entry in entries)
+
+
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         key="patchmatch",
@@ -135,6 +154,21 @@ ENTRIES: tuple[ModelEntry, ...] = (
         order=50,
     ),
     ModelEntry(
+        key="lbp",
+        title="LBP with spatial attention",
+        summary="Predicts the hole's fine structure first, then fills it in one pass under that guidance.",
+        cost="fast",
+        factory="inpainting.models.lbp:LBPFill",
+        paper=Paper(
+            "Wu, Zhou and Li",
+            "Deep generative model for image inpainting with local binary pattern learning and spatial attention",
+            2021,
+            "https://doi.org/10.1109/TMM.2021.3111491",
+        ),
+        weights=("lbp.safetensors",),
+        order=30,
+    ),
+    ModelEntry(
         key="telea",
         title="Telea",
         summary="Smooth fill from the hole's edge inwards. For scratches, dust and thin wires.",
@@ -148,7 +182,74 @@ ENTRIES: tuple[ModelEntry, ...] = (
         needs_torch=False,
         order=90,
     ),
+    ModelEntry(
+        key="tta",
+        title="TTA-Net",
+        summary="Gives each part of the hole the texture of the most similar place around it.",
+        cost="fast",
+        factory="inpainting.models.tta:TTAFill",
+        paper=Paper(
+            "Kim, Cheon and Lee",
+            "Texture Transform Attention for Realistic Image Inpainting",
+            2020,
+            "https://arxiv.org/abs/2012.04242",
+        ),
+        params=(
+            Param(
+                "search",
+                "choice",
+                "auto",
+                "Search",
+                "How matching texture is looked for: everywhere, or near the coarser scale's matches (quick).",
+                choices=("auto", "exhaustive", "quick"),
+            ),
+        ),
+        weights=("tta.safetensors",),
+        order=10,
+    ),
+    ModelEntry(
+        key="tmad",
+        title="T-MAD",
+        summary="Estimates the structure, then synthesises each patch after the most similar textures of the photo.",
+        cost="fast",
+        factory="inpainting.models.tmad:TMADFill",
+        paper=Paper(
+            "Xu et al.",
+            "Texture Memory-Augmented Deep Patch-Based Image Inpainting",
+            2020,
+            "https://arxiv.org/abs/2009.13240",
+        ),
+        params=(
+            Param(
+                "memory",
+                "choice",
+                "sampled",
+                "Texture memory",
+                "100 patches chosen at random, as in the paper, or all there are (slower, the same for every seed).",
+                choices=("sampled", "dense"),
+            ),
+            Param(
+                "tiling",
+                "choice",
+                "grid",
+                "Tiling",
+                "Patches side by side, as in the paper, or overlapping and blended together (four times the work).",
+                choices=("grid", "overlap"),
+            ),
+            Param(
+                "detail",
+                "choice",
+                "full",
+                "Detail",
+                "For large holes: synthesise textures up to the photo's own size, or enlarge the first result (quick).",
+                choices=("full", "working"),
+            ),
+        ),
+        weights=("tmad.safetensors",),
+        order=20,
+    ),
 )
+ENTRIES = offer_refinement(ENTRIES)
 _BY_KEY = {entry.key: entry for entry in ENTRIES}
 
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.catalog import CatalogError, ModelEntry, get_entry
+from inpainting.catalog import REFINE, CatalogError, ModelEntry, get_entry
 from inpainting.device import repeatable, resolve_device
 from inpainting.imaging.composite import paste_fill, prove
 from inpainting.imaging.context import HoleGroup, group_holes
@@ -100,8 +100,9 @@ class Engine:
             check_mask(photo, mask)
         if not any(mask.any() for _photo, mask in items):
             return [_unchanged(photo, mask) for photo, mask in items]
-        with self._settings(entry):
-            loaded = self._load(entry)
+        refine = values.get(REFINE.name, REFINE.default) != REFINE.default
+        with repeatable() if entry.needs_torch or refine else nullcontext():
+            loaded = self._refined(self._load(entry)) if refine else self._load(entry)
             plans = [
                 _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore)
                 for index, (photo, mask) in enumerate(items)
@@ -111,9 +112,6 @@ class Engine:
             _compute(loaded, plans)
             return [plan.finish(loaded) for plan in plans]
 
-    def _settings(self, entry: ModelEntry) -> AbstractContextManager[None]:
-        return repeatable() if entry.needs_torch else nullcontext()
-
     def _load(self, entry: ModelEntry) -> FillModel:
         if entry.key not in self._models:
             device = resolve_device(self.device) if entry.needs_torch else "cpu"
@@ -121,6 +119,12 @@ class Engine:
             factory: Callable[[ModelEntry, str], FillModel] = getattr(importlib.import_module(module), name)
             self._models[entry.key] = factory(entry, device)
         return self._models[entry.key]
+
+    def _refined(self, model: FillModel) -> FillModel:
+        """`model`, with T-MAD's patch network after it."""
+        refinement = importlib.import_module("inpainting.models.refine")
+        refined: FillModel = refinement.with_refinement(model, resolve_device(self.device))
+        return refined
 
 
 def check_mask(photo: Photo, mask: BoolMask) -> None:

@@ -1,4 +1,7 @@
-"""The Celery application that both sides share: the web process sends by name, workers run."""
+"""The Celery application that both sides share: the web process sends by name, workers run.
+
+`celery -A webapp.celery` knows the maintenance tasks only; `celery -A workers.tasks` knows the filling of photos.
+"""
 
 from __future__ import annotations
 
@@ -10,5 +13,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery("reweave")
+app = Celery("reweave", include=["webapp.jobs.tasks"])
 app.conf.update(settings.CELERY)

@@ -4,6 +4,10 @@ from django.contrib import admin
 from django.urls import include, path
 
 urlpatterns = [
-    path("admin/", admin.site.urls),
+    path("", include("webapp.galleries.urls")),
+    path("files/", include("webapp.photos.urls")),
+    path("files/jobs/", include("webapp.jobs.urls")),
+    path("api/", include("webapp.api.urls")),
     path("accounts/", include("allauth.urls")),
+    path("admin/", admin.site.urls),
 ]

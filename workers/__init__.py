@@ -1,0 +1,1 @@
+"""The Celery side that fills photos: claims a job, runs it through the engine, finishes it. Decides nothing else."""

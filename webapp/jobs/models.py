@@ -44,13 +44,16 @@ class Job(models.Model):
     queue = models.CharField(max_length=12, choices=Queue, default=Queue.INTERACTIVE)
     priority = models.SmallIntegerField(default=0, help_text="Higher runs first.")
     attempt = models.PositiveSmallIntegerField(default=0, help_text="How often a worker has begun it.")
+    handed_back = models.PositiveSmallIntegerField(
+        default=0, help_text="Attempts given back unfinished by a worker told to stop; they do not count as failures."
+    )
     worker = models.CharField(max_length=120, blank=True)
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True, help_text="A sentence for the person who asked.")
     traceback = models.TextField(blank=True, help_text="For staff.")
 
     stage = models.CharField(max_length=120, blank=True)
-    fraction = models.FloatField(default=0.0)
+    fraction = models.FloatField(default=0.0, help_text="0 to 1.")
     steps_done = models.PositiveIntegerField(null=True, blank=True)
     steps_total = models.PositiveIntegerField(null=True, blank=True)
     seconds_left = models.FloatField(null=True, blank=True)
@@ -60,14 +63,17 @@ class Job(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    timings = models.JSONField(default=dict, blank=True, help_text="Seconds by stage, of the last attempt.")
 
     objects = JobQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-created_at"]
         indexes: ClassVar = [
-            models.Index(fields=["status", "queue", "-priority", "queued_at"]),
-            models.Index(fields=["owner", "status"]),
+            models.Index(fields=["status", "queue", "-priority", "owner", "created_at", "id"], name="job_claim_order"),
+            models.Index(fields=["owner", "status"], name="job_of_owner_by_status"),
+            models.Index(fields=["owner", "-started_at"], name="job_last_turn_of_owner"),
+            models.Index(fields=["status", "heartbeat_at"], name="job_heartbeat"),
         ]
         constraints: ClassVar = [
             models.UniqueConstraint(

@@ -71,7 +71,9 @@ class Version(models.Model):
     params = models.JSONField(default=dict, blank=True)
     seed = models.BigIntegerField(null=True, blank=True)
     timings = models.JSONField(default=dict, blank=True, help_text="Seconds by stage.")
-    proof = models.JSONField(default=dict, blank=True, help_text="The check that pixels outside the mask are unchanged.")
+    proof = models.JSONField(
+        default=dict, blank=True, help_text="The check that pixels outside the mask are unchanged."
+    )
     notes = models.JSONField(default=dict, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
@@ -82,6 +84,11 @@ class Version(models.Model):
 
     def __str__(self) -> str:
         return f"{self.picture} ({self.model or 'original'})"
+
+    @property
+    def is_upload(self) -> bool:
+        """Whether this is the file as it was uploaded, not a result."""
+        return self.parent_id is None
 
 
 class Rendition(models.Model):

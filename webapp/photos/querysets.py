@@ -16,6 +16,18 @@ class PictureQuerySet(models.QuerySet[Any]):
         """Pictures that `user` may open: their own; nothing for somebody who is not signed in."""
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
+    def for_cards(self) -> Self:
+        """With what a card shows: `version_count`; of the latest version `latest_id`, `latest_width`, `latest_height`."""
+        from webapp.photos.models import Version
+
+        latest = Version.objects.filter(picture=models.OuterRef("pk")).order_by("-created_at", "-id")
+        return self.annotate(
+            version_count=models.Count("versions"),
+            latest_id=models.Subquery(latest.values("id")[:1]),
+            latest_width=models.Subquery(latest.values("width")[:1]),
+            latest_height=models.Subquery(latest.values("height")[:1]),
+        )
+
 
 class _PartOfPicture(models.QuerySet[Any]):
     def visible_to(self, user: User | AnonymousUser) -> Self:

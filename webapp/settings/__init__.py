@@ -5,13 +5,18 @@ Everything a deployment may change is an environment variable, listed in docs/se
 
 from __future__ import annotations
 
+import contextlib
+import os
 import secrets
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote, urlsplit
 
+from webapp.settings.database import database_settings
 from webapp.settings.env import env_bool, env_int, env_list, env_str
+from webapp.settings.logs import logging_settings
+from webapp.settings.mail import mail_settings
 from webapp.settings.queue import queue_settings
+from webapp.settings.security import content_security_policy, transport_settings
+from webapp.settings.storage import storage_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env_str("REWEAVE_VAR", str(BASE_DIR / "var"))).resolve()
@@ -19,14 +24,22 @@ VAR_DIR.mkdir(parents=True, exist_ok=True)
 
 
 def _secret_key() -> str:
-    """The configured key, or one made on first start and kept under var/."""
+    """The configured key, or one made on first start and kept in the data folder.
+
+    Several processes may start at once; the key gets its name by a link, so whoever reads it reads a whole one,
+    and all of them the same.
+    """
     given = env_str("SECRET_KEY", "")
     if given:
         return given
     path = VAR_DIR / "secret_key"
     if not path.exists():
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_urlsafe(50), encoding="ascii")
+        draft = VAR_DIR / f"secret_key.{os.getpid()}"
+        draft.touch(mode=0o600)
+        draft.write_text(secrets.token_urlsafe(50), encoding="ascii")
+        with contextlib.suppress(FileExistsError):
+            path.hardlink_to(draft)
+        draft.unlink()
     return path.read_text(encoding="ascii").strip()
 
 
@@ -44,9 +57,11 @@ INSTALLED_APPS = [
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
+    "csp",
     "django_htmx",
     "allauth",
     "allauth.account",
+    "ninja",
     "webapp.accounts",
     "webapp.photos",
     "webapp.jobs",
@@ -56,7 +71,9 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "webapp.errors.ErrorsMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -65,6 +82,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "webapp.accounts.middleware.GuestsAreVisitorsMiddleware",
 ]
 
 ROOT_URLCONF = "webapp.urls"
@@ -80,71 +98,97 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "webapp.accounts.context.people",
             ],
         },
     }
 ]
 
+DATABASES = {"default": database_settings(VAR_DIR)}
 
-def _database() -> dict[str, Any]:
-    """SQLite under var/ by default; `DATABASE_URL=postgresql://user:pass@host:port/name` for PostgreSQL."""
-    url = env_str("DATABASE_URL", "")
-    if not url:
-        return {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": VAR_DIR / "reweave.sqlite3",
-            "OPTIONS": {
-                "transaction_mode": "IMMEDIATE",
-                "timeout": 20,
-                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-            },
-            "TEST": {"NAME": str(VAR_DIR / "test.sqlite3")},
-        }
-    parts = urlsplit(url)
-    if parts.scheme not in {"postgres", "postgresql"}:
-        from django.core.exceptions import ImproperlyConfigured
-
-        raise ImproperlyConfigured("DATABASE_URL must start with postgresql://; leave it unset for SQLite.")
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": unquote(parts.path.lstrip("/")),
-        "USER": unquote(parts.username or ""),
-        "PASSWORD": unquote(parts.password or ""),
-        "HOST": parts.hostname or "",
-        "PORT": str(parts.port or ""),
-        "CONN_MAX_AGE": 60,
-        "CONN_HEALTH_CHECKS": True,
-    }
-
-
-DATABASES = {"default": _database()}
-
+# Accounts
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = [
     "django.contrib.auth.backends.ModelBackend",
     "allauth.account.auth_backends.AuthenticationBackend",
 ]
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+LOGIN_URL = "account_login"
+LOGIN_REDIRECT_URL = "pictures"
+
+_mail = mail_settings(VAR_DIR)
+EMAIL_BACKEND = _mail.backend
+EMAIL_FILE_PATH = str(_mail.folder)
+EMAIL_HOST = _mail.host
+EMAIL_PORT = _mail.port
+EMAIL_HOST_USER = _mail.user
+EMAIL_HOST_PASSWORD = _mail.password
+EMAIL_USE_TLS = _mail.use_tls
+EMAIL_TIMEOUT = 20
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = _mail.sender
+
+ACCOUNT_ADAPTER = "webapp.accounts.adapter.AccountAdapter"
+ACCOUNT_LOGIN_METHODS = {"email", "username"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "username*", "password1*", "password2*"]
+ACCOUNT_USERNAME_VALIDATORS = "webapp.accounts.validators.username_validators"
+ACCOUNT_USERNAME_MIN_LENGTH = 3
+ACCOUNT_EMAIL_VERIFICATION = _mail.verification
+ACCOUNT_EMAIL_SUBJECT_PREFIX = "[Reweave] "
+ACCOUNT_LOGOUT_REDIRECT_URL = "home"
+ACCOUNT_SESSION_REMEMBER = True
+# Limits of sign-up, login and password reset by address and by account; these are stricter than the defaults.
+ACCOUNT_RATE_LIMITS = {"login": "20/m/ip", "login_failed": "10/m/ip,5/300s/key", "signup": "10/m/ip"}
+
+# Visitors may work without signing in; their pictures are bound to the browser's session.
+ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
+ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
+GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
+UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = env_str("TIME_ZONE", "UTC")
 USE_TZ = True
 
-STATIC_URL = "static/"
+STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
+STATIC_ROOT.mkdir(exist_ok=True)
 STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
-MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(VAR_DIR / "media")))
-STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
-}
+MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(VAR_DIR / "media"))).resolve()
+STORAGES = storage_settings()
+SAMPLES_DIR = BASE_DIR / "frontend" / "static" / "samples"
 
 # Uploads
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 50, minimum=1, maximum=2000) * 1024 * 1024
 MAX_UPLOAD_PIXELS = env_int("MAX_UPLOAD_MPX", 100, minimum=1, maximum=1000) * 1_000_000
 SENDFILE_PREFIX = env_str("SENDFILE_PREFIX", "")
+FILE_UPLOAD_HANDLERS = [
+    "webapp.photos.uploads.SizeLimitHandler",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 
-# Visitors may work without signing in; their pictures are bound to the browser's session.
-ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
+# Sessions, cookies, headers
+_transport = transport_settings()
+SESSION_COOKIE_AGE = env_int("SESSION_DAYS", 30, minimum=1, maximum=400) * 86400
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _transport.https
+SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
+SECURE_SSL_REDIRECT = _transport.https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$", r"^readyz$"]
+SECURE_HSTS_SECONDS = _transport.hsts_seconds
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if _transport.trusted_proxies else None
+USE_X_FORWARDED_HOST = _transport.use_forwarded_host
+ALLAUTH_TRUSTED_PROXY_COUNT = _transport.trusted_proxies
+ACCOUNT_DEFAULT_HTTP_PROTOCOL = "https" if _transport.https else "http"
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = content_security_policy(https=_transport.https)
+
+LOGGING = logging_settings()
 
 # What belongs to Redis, Celery, Channels and jobs
 _queue = queue_settings(VAR_DIR)
@@ -152,3 +196,10 @@ REDIS_URL = _queue.redis_url
 CHANNEL_LAYERS = _queue.channel_layers
 CELERY = _queue.celery
 JOBS = _queue.jobs
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "reweave:cache",
+    }
+}

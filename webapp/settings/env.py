@@ -15,6 +15,14 @@ def env_str(name: str, default: str) -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def env_choice(name: str, default: str, choices: tuple[str, ...]) -> str:
+    """One of a few words, in any case."""
+    text = env_str(name, default).lower()
+    if text not in choices:
+        raise ImproperlyConfigured(f"{name} must be one of {', '.join(choices)}; it is {text!r}.")
+    return text
+
+
 def env_bool(name: str, default: bool) -> bool:
     """on/off, yes/no, true/false, 1/0."""
     text = os.environ.get(name, "").strip().lower()
@@ -36,8 +44,10 @@ def env_int(name: str, default: int, *, minimum: int | None = None, maximum: int
         number = int(text)
     except ValueError:
         raise ImproperlyConfigured(f"{name} must be a whole number; it is {text!r}.") from None
-    if (minimum is not None and number < minimum) or (maximum is not None and number > maximum):
-        raise ImproperlyConfigured(f"{name} must lie between {minimum} and {maximum}; it is {number}.")
+    if minimum is not None and number < minimum:
+        raise ImproperlyConfigured(f"{name} must be at least {minimum}; it is {number}.")
+    if maximum is not None and number > maximum:
+        raise ImproperlyConfigured(f"{name} must be at most {maximum}; it is {number}.")
     return number
 
 

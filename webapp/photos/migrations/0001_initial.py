@@ -8,7 +8,6 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     initial = True
 
     dependencies = [
@@ -17,71 +16,119 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Picture',
+            name="Picture",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('title', models.CharField(max_length=200)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('changed_at', models.DateTimeField(auto_now=True)),
-                ('owner', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='pictures', to=settings.AUTH_USER_MODEL)),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("title", models.CharField(max_length=200)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                ("changed_at", models.DateTimeField(auto_now=True)),
+                (
+                    "owner",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="pictures",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'ordering': ['-changed_at', '-id'],
+                "ordering": ["-changed_at", "-id"],
             },
         ),
         migrations.CreateModel(
-            name='Mask',
+            name="Mask",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('file', models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
-                ('sha256', models.CharField(max_length=64)),
-                ('hole_pixels', models.PositiveBigIntegerField()),
-                ('hole_share', models.FloatField(help_text='Hole pixels over all pixels, 0 to 1.')),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='masks', to='photos.picture')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("file", models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
+                ("sha256", models.CharField(max_length=64)),
+                ("hole_pixels", models.PositiveBigIntegerField()),
+                ("hole_share", models.FloatField(help_text="Hole pixels over all pixels, 0 to 1.")),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "picture",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="masks", to="photos.picture"
+                    ),
+                ),
             ],
         ),
         migrations.CreateModel(
-            name='Version',
+            name="Version",
             fields=[
-                ('id', models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
-                ('file', models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
-                ('bytes', models.PositiveBigIntegerField()),
-                ('width', models.PositiveIntegerField(help_text='As displayed, after EXIF orientation.')),
-                ('height', models.PositiveIntegerField()),
-                ('upload_format', models.CharField(help_text='Format of the original upload: JPEG, PNG, …', max_length=12)),
-                ('model', models.CharField(blank=True, max_length=40)),
-                ('params', models.JSONField(blank=True, default=dict)),
-                ('seed', models.BigIntegerField(blank=True, null=True)),
-                ('timings', models.JSONField(blank=True, default=dict, help_text='Seconds by stage.')),
-                ('proof', models.JSONField(blank=True, default=dict, help_text='The check that pixels outside the mask are unchanged.')),
-                ('notes', models.JSONField(blank=True, default=dict)),
-                ('created_at', models.DateTimeField(auto_now_add=True)),
-                ('mask', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='versions', to='photos.mask')),
-                ('parent', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='children', to='photos.version')),
-                ('picture', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='versions', to='photos.picture')),
+                ("id", models.UUIDField(default=uuid.uuid4, editable=False, primary_key=True, serialize=False)),
+                ("file", models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
+                ("bytes", models.PositiveBigIntegerField()),
+                ("width", models.PositiveIntegerField(help_text="As displayed, after EXIF orientation.")),
+                ("height", models.PositiveIntegerField()),
+                (
+                    "upload_format",
+                    models.CharField(help_text="Format of the original upload: JPEG, PNG, …", max_length=12),
+                ),
+                ("model", models.CharField(blank=True, max_length=40)),
+                ("params", models.JSONField(blank=True, default=dict)),
+                ("seed", models.BigIntegerField(blank=True, null=True)),
+                ("timings", models.JSONField(blank=True, default=dict, help_text="Seconds by stage.")),
+                (
+                    "proof",
+                    models.JSONField(
+                        blank=True, default=dict, help_text="The check that pixels outside the mask are unchanged."
+                    ),
+                ),
+                ("notes", models.JSONField(blank=True, default=dict)),
+                ("created_at", models.DateTimeField(auto_now_add=True)),
+                (
+                    "mask",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
+                        related_name="versions",
+                        to="photos.mask",
+                    ),
+                ),
+                (
+                    "parent",
+                    models.ForeignKey(
+                        blank=True,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="children",
+                        to="photos.version",
+                    ),
+                ),
+                (
+                    "picture",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="versions", to="photos.picture"
+                    ),
+                ),
             ],
             options={
-                'ordering': ['created_at'],
+                "ordering": ["created_at"],
             },
         ),
         migrations.CreateModel(
-            name='Rendition',
+            name="Rendition",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('spec', models.CharField(max_length=20)),
-                ('file', models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
-                ('width', models.PositiveIntegerField()),
-                ('height', models.PositiveIntegerField()),
-                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='renditions', to='photos.version')),
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("spec", models.CharField(max_length=20)),
+                ("file", models.FileField(max_length=200, upload_to=webapp.photos.models.unguessable_path)),
+                ("width", models.PositiveIntegerField()),
+                ("height", models.PositiveIntegerField()),
+                (
+                    "version",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.CASCADE, related_name="renditions", to="photos.version"
+                    ),
+                ),
             ],
         ),
         migrations.AddIndex(
-            model_name='picture',
-            index=models.Index(fields=['owner', '-changed_at', '-id'], name='photos_pict_owner_i_fc3ac1_idx'),
+            model_name="picture",
+            index=models.Index(fields=["owner", "-changed_at", "-id"], name="photos_pict_owner_i_fc3ac1_idx"),
         ),
         migrations.AddConstraint(
-            model_name='rendition',
-            constraint=models.UniqueConstraint(fields=('version', 'spec'), name='one_rendition_per_version_and_spec'),
+            model_name="rendition",
+            constraint=models.UniqueConstraint(fields=("version", "spec"), name="one_rendition_per_version_and_spec"),
         ),
     ]

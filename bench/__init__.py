@@ -1,0 +1,1 @@
+"""Measures the running studio and the models: `python -m bench`."""

@@ -1,0 +1,196 @@
+/**
+ * The mask as a raster at the photo's full resolution: one byte a pixel, 255 = hole, 0 = known.
+ *
+ * Every change goes through `touch`, which tells the recorder (undo) which rectangle is about to change.
+ */
+
+import { EMPTY, intersect, isEmpty, union } from "./geometry.js";
+
+/** @typedef {import("./geometry.js").Rect} Rect */
+/** @typedef {{x: number, y: number, radius: number}} Dab centre in photo pixels and radius */
+
+export const HOLE = 255;
+/** Server, command line and canvas use the same rule: this value or more is hole. */
+export const THRESHOLD = 128;
+
+export class MaskRaster {
+  /**
+   * @param {number} width
+   * @param {number} height
+   */
+  constructor(width, height) {
+    this.width = width;
+    this.height = height;
+    this.data = new Uint8Array(width * height);
+    /** Grows with every change, so that copies (drafts, exports) know whether they are still right. */
+    this.revision = 0;
+    /** A rectangle that surely holds all hole pixels; exact after `measure`. @type {Rect} */
+    this.extent = { ...EMPTY };
+    /** @type {((rect: Rect) => void) | null} */
+    this.beforeChange = null;
+  }
+
+  /** @returns {Rect} */
+  get bounds() {
+    return { left: 0, top: 0, right: this.width, bottom: this.height };
+  }
+
+  /**
+   * Paint from one dab to the next, as wide as they are: pixels whose centre lies in the tapered capsule.
+   *
+   * @param {Dab} from
+   * @param {Dab} to
+   * @param {boolean} erase
+   * @returns {Rect} what may have changed
+   */
+  stroke(from, to, erase) {
+    const length = Math.hypot(to.x - from.x, to.y - from.y);
+    const reach = Math.max(from.radius, to.radius, 0.5);
+    // Short pieces keep the tested boxes small: a long diagonal would otherwise test its whole rectangle.
+    const pieces = Math.max(1, Math.ceil(length / (reach * 2)));
+    let dirty = /** @type {Rect} */ ({ ...EMPTY });
+    for (let i = 0; i < pieces; i += 1) {
+      dirty = union(dirty, this.#capsule(between(from, to, i / pieces), between(from, to, (i + 1) / pieces), erase));
+    }
+    return dirty;
+  }
+
+  /**
+   * @param {Dab} a
+   * @param {Dab} b
+   * @param {boolean} erase
+   * @returns {Rect}
+   */
+  #capsule(a, b, erase) {
+    // A brush of one pixel still has to hit the pixel it is on.
+    const ra = Math.max(a.radius, 0.71);
+    const rb = Math.max(b.radius, 0.71);
+    const box = intersect(this.bounds, {
+      left: Math.floor(Math.min(a.x - ra, b.x - rb)),
+      top: Math.floor(Math.min(a.y - ra, b.y - rb)),
+      right: Math.ceil(Math.max(a.x + ra, b.x + rb)),
+      bottom: Math.ceil(Math.max(a.y + ra, b.y + rb)),
+    });
+    if (isEmpty(box)) return box;
+    this.#touch(box);
+    const { data, width } = this;
+    const value = erase ? 0 : HOLE;
+    const dx = b.x - a.x;
+    const dy = b.y - a.y;
+    const square = dx * dx + dy * dy;
+    for (let y = box.top; y < box.bottom; y += 1) {
+      const py = y + 0.5 - a.y;
+      const row = y * width;
+      for (let x = box.left; x < box.right; x += 1) {
+        const px = x + 0.5 - a.x;
+        let along = square > 0 ? (px * dx + py * dy) / square : 0;
+        along = along < 0 ? 0 : along > 1 ? 1 : along;
+        const ex = px - along * dx;
+        const ey = py - along * dy;
+        const radius = ra + (rb - ra) * along;
+        if (ex * ex + ey * ey <= radius * radius) data[row + x] = value;
+      }
+    }
+    if (!erase) this.extent = union(this.extent, box);
+    return box;
+  }
+
+  /** Everything known. @returns {Rect} */
+  clear() {
+    const box = this.extent;
+    if (isEmpty(box)) return box;
+    this.#touch(box);
+    for (let y = box.top; y < box.bottom; y += 1) {
+      this.data.fill(0, y * this.width + box.left, y * this.width + box.right);
+    }
+    this.extent = { ...EMPTY };
+    return box;
+  }
+
+  /** Hole becomes known and known becomes hole. @returns {Rect} */
+  invert() {
+    const { data } = this;
+    this.#touch(this.bounds);
+    for (let i = 0; i < data.length; i += 1) data[i] = 255 - /** @type {number} */ (data[i]);
+    this.extent = this.bounds;
+    this.measure();
+    return this.bounds;
+  }
+
+  /**
+   * Take over a whole mask.
+   *
+   * @param {Uint8Array} grey one byte a pixel, row by row; 128 or more is hole
+   * @returns {Rect}
+   */
+  replace(grey) {
+    if (grey.length !== this.data.length) {
+      throw new RangeError(`The mask has ${grey.length} pixels, the photo ${this.data.length}.`);
+    }
+    this.#touch(this.bounds);
+    for (let i = 0; i < grey.length; i += 1) this.data[i] = /** @type {number} */ (grey[i]) >= THRESHOLD ? HOLE : 0;
+    this.extent = this.bounds;
+    this.measure();
+    return this.bounds;
+  }
+
+  /**
+   * Count the hole and make `extent` exact.
+   *
+   * @returns {{pixels: number, extent: Rect}}
+   */
+  measure() {
+    const { data, width, extent } = this;
+    let pixels = 0;
+    let left = width;
+    let top = this.height;
+    let right = 0;
+    let bottom = 0;
+    for (let y = extent.top; y < extent.bottom; y += 1) {
+      const row = y * width;
+      let first = -1;
+      let last = -1;
+      for (let x = extent.left; x < extent.right; x += 1) {
+        if (data[row + x] !== 0) {
+          pixels += 1;
+          if (first < 0) first = x;
+          last = x;
+        }
+      }
+      if (first >= 0) {
+        left = Math.min(left, first);
+        right = Math.max(right, last + 1);
+        top = Math.min(top, y);
+        bottom = y + 1;
+      }
+    }
+    this.extent = pixels > 0 ? { left, top, right, bottom } : { ...EMPTY };
+    return { pixels, extent: this.extent };
+  }
+
+  /**
+   * Pixels were written from outside (undo): the extent must cover them too.
+   *
+   * @param {Rect} rect
+   */
+  written(rect) {
+    this.revision += 1;
+    this.extent = union(this.extent, intersect(rect, this.bounds));
+  }
+
+  /** @param {Rect} rect */
+  #touch(rect) {
+    this.revision += 1;
+    this.beforeChange?.(rect);
+  }
+}
+
+/**
+ * @param {Dab} a
+ * @param {Dab} b
+ * @param {number} t 0 to 1
+ * @returns {Dab}
+ */
+function between(a, b, t) {
+  return { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t, radius: a.radius + (b.radius - a.radius) * t };
+}

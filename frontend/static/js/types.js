@@ -1,0 +1,28 @@
+/**
+ * Shapes of what the server sends. They mirror the REST API's schemas; see ARCHITECTURE.md.
+ *
+ * @typedef {{name: string, kind: "int" | "float" | "bool" | "choice", default: any, label: string, help: string,
+ *   minimum: number | null, maximum: number | null, choices: string[]}} Param
+ * @typedef {{authors: string, title: string, year: number, link: string}} Paper
+ * @typedef {{key: string, title: string, summary: string, cost: string, paper: Paper | null, params: Param[]}} Model
+ * @typedef {{known_pixels?: number, changed_pixels?: number}} Proof
+ * @typedef {{id: string, parent: string | null, model: string, model_title: string, params: Record<string, any>,
+ *   seed: number | null, width: number, height: number, bytes: number, created_at: string, mask_url: string | null,
+ *   display_url: string, thumb_url: string, download_url: string, original_format: string,
+ *   timings: Record<string, number>, proof: Proof, notes: Record<string, any>}} Version
+ * @typedef {{url: string, box: [number, number, number, number]}} Preview
+ *   The box is left, top, right, bottom in photo pixels.
+ * @typedef {"held" | "queued" | "running" | "succeeded" | "failed" | "cancelled"} JobStatus
+ * @typedef {{id: string, picture: string, source: string, result: string | null, model: string, model_title: string,
+ *   status: JobStatus, queue: string, position: number | null, attempt: number, stage: string, fraction: number,
+ *   steps_done: number | null, steps_total: number | null, seconds_left: number | null, preview: Preview | null,
+ *   error: string, error_code: string, created_at: string, started_at: string | null, finished_at: string | null,
+ *   timings: Record<string, number>}} Job
+ * @typedef {{id: string, title: string, width: number, height: number, created_at: string, edit_url: string,
+ *   versions: Version[], jobs: Job[]}} Picture
+ * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
+ *   edit_url: string, changed_at: string}} PictureCard
+ * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
+ */
+
+export {};

@@ -1,0 +1,1 @@
+"""Measuring: metrics, classical peers and paired statistics."""

@@ -1,0 +1,60 @@
+"""The classical methods that a trained model has to beat. Each fills uint8 (H, W, 3) inside a boolean hole."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from skimage.restoration import inpaint_biharmonic
+
+from inpainting.models.base import BoolMask
+
+RGB = NDArray[np.uint8]
+Peer = Callable[[RGB, BoolMask], RGB]
+
+
+def mean_colour(photo: RGB, hole: BoolMask) -> RGB:
+    """The mean of the known pixels everywhere in the hole."""
+    return _with(photo, hole, np.broadcast_to(photo[~hole].mean(0), photo.shape))
+
+
+def telea(photo: RGB, hole: BoolMask) -> RGB:
+    """Fast marching (Telea 2004), radius 5."""
+    return np.asarray(cv2.inpaint(photo, hole.astype(np.uint8) * 255, 5, cv2.INPAINT_TELEA), np.uint8)
+
+
+def navier_stokes(photo: RGB, hole: BoolMask) -> RGB:
+    """Isophote transport (Bertalmio et al. 2001), radius 5."""
+    return np.asarray(cv2.inpaint(photo, hole.astype(np.uint8) * 255, 5, cv2.INPAINT_NS), np.uint8)
+
+
+def biharmonic(photo: RGB, hole: BoolMask) -> RGB:
+    """The biharmonic surface through the known pixels (Damelin and Hoang 2018)."""
+    filled = inpaint_biharmonic(photo, hole, channel_axis=2, split_into_regions=False)
+    return _with(photo, hole, np.clip(filled, 0, 1) * 255)
+
+
+def patch_match(photo: RGB, hole: BoolMask) -> RGB:
+    """PatchMatch completion (Barnes et al. 2009) as in the studio's baseline, patches of 5."""
+    from patchmatch import patch_match as library
+
+    library.set_random_seed(0)
+    damaged = photo.copy()
+    damaged[hole] = 0
+    return _with(photo, hole, library.inpaint(damaged, hole.astype(np.uint8) * 255, patch_size=5))
+
+
+def _with(photo: RGB, hole: BoolMask, fill: NDArray[np.generic]) -> RGB:
+    values = np.clip(np.rint(np.asarray(fill, np.float64)), 0, 255).astype(np.uint8)
+    return np.where(hole[:, :, None], values, photo)
+
+
+PEERS: dict[str, Peer] = {
+    "mean colour": mean_colour,
+    "Telea": telea,
+    "Navier–Stokes": navier_stokes,
+    "biharmonic": biharmonic,
+    "PatchMatch": patch_match,
+}

@@ -1,0 +1,184 @@
+"""From a run to shipped weights: half-precision safetensors, measured through the engine, with a model card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inpainting.catalog import WEIGHTS_DIR, get_entry
+from inpainting.engine import Engine
+from inpainting.evaluation.peers import PEERS
+from inpainting.evaluation.statistics import Difference, paired_difference
+from inpainting.imaging import Photo
+from inpainting.training.checkpoints import CheckpointError, load_checkpoint, unpack_modules
+from inpainting.training.pack import PhotoPack
+from inpainting.training.recipe import Recipe
+from inpainting.training.recipes import make_recipe
+from inpainting.training.validation import RGB, Case, fill_cases, scores, sheet, validation_cases
+from inpainting.weights.loading import write_weights
+
+SIDE = 256
+_LARGEST_FILE = 8 * 1000 * 1000
+_BETTER_WHEN = {"psnr": 1, "ssim": 1, "l1": -1}
+_UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1 (%)"}
+Scores = dict[str, NDArray[np.float64]]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """A model and its classical peers on the same validation pictures."""
+
+    pictures: int
+    side: int
+    hole: str
+    ours: dict[str, float]
+    peers: dict[str, dict[str, float]]
+    gaps: dict[str, dict[str, Difference]]
+    """Per peer and metric: ours minus theirs."""
+
+    def beats(self, peer: str, metric: str) -> bool:
+        """Whether we are better than `peer` with 95 % confidence."""
+        gap = self.gaps[peer][metric]
+        return (gap.low > 0) if _BETTER_WHEN[metric] > 0 else (gap.high < 0)
+
+    def as_json(self) -> dict[str, Any]:
+        """For the machine-readable half of the card."""
+        return {
+            "pictures": self.pictures,
+            "side": self.side,
+            "hole": self.hole,
+            "scores": self.ours,
+            "peers": self.peers,
+            "difference": {
+                peer: {name: [gap.mean, gap.low, gap.high] for name, gap in row.items()}
+                for peer, row in self.gaps.items()
+            },
+        }
+
+
+def export(
+    run: Path, pack: PhotoPack, *, checkpoint: str = "best", out: Path = WEIGHTS_DIR, say: Callable[[str], None] = print
+) -> Path:
+    """Write weights and card of `run` to `out`; returns the weights file.
+
+    The averaged (EMA) weights of `checkpoint` (``best`` or ``last``) are taken. Measured are the written file's own
+    results on the pack's validation photos. Raises `CheckpointError` with a sentence.
+    """
+    tensors, facts = load_checkpoint(run / checkpoint)
+    wishes = facts["recipe"]
+    recipe = make_recipe(wishes["model"], wishes["size"], wishes["switches"])
+    unpack_modules("average", recipe.generators, tensors)
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{recipe.key}.safetensors"
+    sha256 = write_weights(path, recipe.export(recipe.generators), recipe.metadata())
+    if path.stat().st_size > _LARGEST_FILE:
+        say(f"Warning: {path.name} has {path.stat().st_size / 1e6:.1f} MB; shipped files are to stay under 8 MB.")
+    cases = validation_cases(pack, recipe.side or SIDE, box=recipe.hole_box)
+    if not cases:
+        raise CheckpointError("The pack has no validation photos to measure the weights on.")
+    say(f"Measuring on {len(cases)} validation photos at {cases[0].photo.shape[0]} px …")
+    results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
+    measured = measure(cases, results)
+    _write_card(out, path, recipe, facts, measured, sha256)
+    cv2.imwrite(
+        str(out / f"{recipe.key}.jpg"), sheet(cases, results, most=8)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82]
+    )
+    return path
+
+
+def measure(cases: list[Case], results: list[RGB]) -> Measured:
+    """Scores of `results` and of every classical peer on `cases`, with paired 95 % intervals."""
+    ours = scores(cases, results)
+    peers: dict[str, dict[str, float]] = {}
+    gaps: dict[str, dict[str, Difference]] = {}
+    for name, peer in PEERS.items():
+        theirs = scores(cases, [peer(_damaged(case), case.hole) for case in cases])
+        peers[name] = _means(theirs)
+        gaps[name] = {metric: paired_difference(ours[metric], theirs[metric]) for metric in ours}
+    shares = [float(case.hole.mean()) for case in cases]
+    hole = f"{min(shares):.0%} to {max(shares):.0%} of the picture"
+    return Measured(len(cases), cases[0].photo.shape[0], hole, _means(ours), peers, gaps)
+
+
+def _results(recipe: Recipe, cases: list[Case], *, shipped: bool) -> list[RGB]:
+    if shipped and recipe.hole_box is None and get_entry(recipe.key).trained:
+        engine = Engine("cpu")
+        return [engine.fill(Photo(case.photo), case.hole, model=recipe.key).photo.pixels for case in cases]  # type: ignore[misc]
+    for module in recipe.generators.values():
+        module.eval()
+    return fill_cases(
+        cases, lambda images, masks: recipe.predict(recipe.generators, images, masks), torch.device("cpu")
+    )
+
+
+def _damaged(case: Case) -> RGB:
+    damaged = case.photo.copy()
+    damaged[case.hole] = 0
+    return damaged
+
+
+def _means(values: Scores) -> dict[str, float]:
+    return {name: float(column[np.isfinite(column)].mean()) for name, column in values.items()}
+
+
+def _write_card(
+    out: Path, path: Path, recipe: Recipe, facts: Mapping[str, Any], measured: Measured, sha256: str
+) -> None:
+    minutes, plan = facts["seconds"] / 60, facts["plan"]
+    card = {
+        "model": recipe.key,
+        **{key: value for key, value in recipe.metadata().items() if key != "model"},
+        "sha256": sha256,
+        "bytes": path.stat().st_size,
+        "steps": facts["step"],
+        "pictures": facts["pictures"],
+        "minutes": round(minutes, 1),
+        "device": facts["device"],
+        "photos": facts["sets"],
+        "switches": facts["recipe"]["switches"],
+        "validation": measured.as_json(),
+    }
+    (out / f"{recipe.key}.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    stages = ", ".join(f"{side} px for {share:.0%}" for side, share in plan["curriculum"])
+    lines = [
+        f"# {path.name}",
+        "",
+        f"Weights of `{recipe.key}`, size `{recipe.size}`, {path.stat().st_size / 1e6:.1f} MB in half precision.",
+        "",
+        "## Training",
+        "",
+        f"- {facts['step']:,} steps of {plan['batch']} pictures, {facts['pictures']:,} in all; {minutes:.0f} minutes "
+        f"on {facts['device']}",
+        f"- Curriculum: {recipe.side} px" if recipe.side else f"- Curriculum: {stages}",
+        f"- Switches: {', '.join(f'{k}={v}' for k, v in facts['recipe']['switches'].items()) or 'the defaults'}",
+        "- Photos: " + ", ".join(f"{name} ({count})" for name, count in facts["sets"].items()),
+        "- Licences of the photos: see the table in docs/training.md. No weights of others went into this file.",
+        "",
+        f"## Measured on {measured.pictures} validation photos",
+        "",
+        f"{measured.side} × {measured.side} px, holes of {measured.hole}, known pixels pasted back, whole picture. "
+        "In brackets the 95 % interval of the paired difference, ours minus theirs.",
+        "",
+        "| | " + " | ".join(_UNITS.values()) + " |",
+        "|---|" + "---|" * len(_UNITS),
+        f"| **{recipe.key}** | " + " | ".join(f"**{measured.ours[name]:.3f}**" for name in _UNITS) + " |",
+    ]
+    for peer, values in measured.peers.items():
+        cells = [f"{values[name]:.3f} ({measured.gaps[peer][name]})" for name in _UNITS]
+        lines.append(f"| {peer} | " + " | ".join(cells) + " |")
+    lost = [f"{peer} in {_UNITS[name]}" for peer in measured.peers for name in _UNITS if not measured.beats(peer, name)]
+    verdict = (
+        "Better than every classical method above in every column, with 95 % confidence."
+        if not lost
+        else f"**Not** better with 95 % confidence than: {', '.join(lost)}. It needs longer training."
+    )
+    lines += ["", verdict, "", f"![Damaged, filled, true]({recipe.key}.jpg)", ""]
+    (out / f"{recipe.key}.md").write_text("\n".join(lines), encoding="utf-8")

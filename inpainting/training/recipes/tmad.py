@@ -1,0 +1,88 @@
+"""T-MAD's recipe (arXiv 2009.13240, section III): the coarse network alone, then everything together."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from inpainting.models.tmad.losses import Critics, LossWeights, coarse_loss, critic_losses, generator_losses
+from inpainting.models.tmad.system import build
+from inpainting.training.batches import Batch
+from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
+
+
+class TMADRecipe(Recipe):
+    """`coarse_stage` is the share of the run on the coarse network alone, `cells` the patches an image afterwards.
+
+    `retrieval` (``topk`` or ``weighted``) and `distribution` (the patch-distribution loss) are the paper's ablations.
+    """
+
+    key = "tmad"
+
+    def __init__(
+        self,
+        size: str = "small",
+        *,
+        retrieval: str = "topk",
+        distribution: str = "yes",
+        coarse_stage: str = "0.4",
+        cells: str = "16",
+        learning_rate: str = "1e-4",
+        warm_up: str = "0.5",
+    ) -> None:
+        if retrieval not in {"topk", "weighted"}:
+            raise ValueError(f"retrieval is topk or weighted, not {retrieval!r}.")
+        self.size = size
+        self.network = build(size, retrieval=retrieval)
+        self.critic = Critics()
+        self.generators: dict[str, nn.Module] = {"generator": self.network}
+        self.critics: dict[str, nn.Module] = {"critics": self.critic}
+        self.relativistic = flag(distribution)
+        self.coarse_stage, self.cells = float(coarse_stage), int(cells)
+        self.learning_rate, self.warm_up = float(learning_rate), float(warm_up)
+        self.weights = LossWeights()
+
+    def metadata(self) -> dict[str, str]:
+        """Size and configuration of the networks."""
+        return {"model": "tmad", "size": self.size, "config": self.network.config.to_json()}
+
+    def players(self) -> dict[str, Player]:
+        """The coarse network alone, the whole system, and the critics."""
+        return {
+            "coarse": Player({"coarse": self.network.coarse}, self.learning_rate),
+            "system": Player(self.generators, self.learning_rate),
+            "critics": Player(self.critics, self.learning_rate),
+        }
+
+    def step(self, batch: Batch, clock: Clock, update: Updater) -> Losses:
+        """One step of the stage the run is in."""
+        if clock.progress < self.coarse_stage:
+            with update.autocast():
+                coarse = self.network.coarse(batch.damaged, batch.masks).float()
+            loss = coarse_loss(coarse, batch.images, batch.masks, self.weights)
+            update("coarse", loss)
+            return {"coarse": loss.item()} | spread(coarse.detach(), batch)
+        adversarial = clock.progress >= self.warm_up
+        with update.autocast():
+            synthesis = self.network(batch.damaged, batch.masks, cells_per_image=self.cells)
+            terms = generator_losses(
+                synthesis,
+                batch.images,
+                batch.masks,
+                critics=self.critic if adversarial else None,
+                weights=self.weights,
+                relativistic=self.relativistic,
+            )
+        update("system", torch.stack([term.float() for term in terms.values()]).sum())
+        losses = {name: value.item() for name, value in terms.items()}
+        if adversarial:
+            with update.autocast():
+                found = critic_losses(synthesis, batch.images, self.critic, relativistic=self.relativistic)
+            update("critics", torch.stack([value.float() for value in found.values()]).sum())
+            losses |= {f"critic {name}": value.item() for name, value in found.items()}
+        return losses | spread(synthesis.result.detach(), batch)
+
+    def predict(self, generators: dict[str, nn.Module], damaged: Tensor, masks: Tensor) -> Tensor:
+        """The tiled result; memories are drawn from a fixed seed."""
+        fill: Tensor = generators["generator"](damaged, masks, generator=torch.Generator().manual_seed(0)).result
+        return fill

@@ -1,0 +1,82 @@
+"""TTA-Net's recipe (arXiv 2012.04242, section 3.4): ``L = L_rec + L_adv + 0.1 · L_per + 100 · L_style``."""
+
+from __future__ import annotations
+
+from typing import cast, get_args
+
+from torch import Tensor, nn
+
+from inpainting.layers.discriminators import SNPatchGAN
+from inpainting.layers.texture_transform import Attention
+from inpainting.models.tta import build_generator, describe_generator
+from inpainting.training.batches import Batch
+from inpainting.training.losses import composite, hinge_discriminator, hinge_generator, reconstruction
+from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
+
+
+class TTARecipe(Recipe):
+    """Reconstruction first, then the adversarial game.
+
+    `hole_weight` counts hole pixels more often in L_rec than the paper's 1: known pixels are pasted back anyway, so a
+    short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone.
+    """
+
+    key = "tta"
+
+    def __init__(
+        self,
+        size: str = "small",
+        *,
+        attention: str = "hard",
+        normalise: str = "yes",
+        learning_rate: str = "1e-4",
+        hole_weight: str = "1",
+        warm_up: str = "0.15",
+    ) -> None:
+        self.size = size
+        if attention not in get_args(Attention):
+            raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {attention!r}.")
+        kind = cast(Attention, attention)
+        self.network = build_generator(size, attention=kind, normalise=flag(normalise))
+        self.description = describe_generator(size, attention=kind, normalise=flag(normalise))
+        self.critic = SNPatchGAN()
+        self.generators: dict[str, nn.Module] = {"generator": self.network}
+        self.critics: dict[str, nn.Module] = {"critic": self.critic}
+        self.learning_rate = float(learning_rate)
+        self.hole_weight = float(hole_weight)
+        self.warm_up = float(warm_up)
+
+    def metadata(self) -> dict[str, str]:
+        """Size and switches of the network."""
+        return self.description
+
+    def players(self) -> dict[str, Player]:
+        """Adam with the same rate for both."""
+        return {
+            "generator": Player(self.generators, self.learning_rate),
+            "critic": Player(self.critics, self.learning_rate),
+        }
+
+    def step(self, batch: Batch, clock: Clock, update: Updater) -> Losses:
+        """One step of the generator and, after the warm-up, of the critic before it."""
+        with update.autocast():
+            fill = self.network(batch.damaged, batch.masks).prediction.float()
+        loss = reconstruction(fill, batch.images, 1 + (self.hole_weight - 1) * batch.masks)
+        losses: Losses = {"l1": loss.item()}
+        if clock.progress >= self.warm_up:
+            whole = composite(fill, batch.images, batch.masks)
+            real, fake = self.critic(batch.images, batch.masks), self.critic(whole.detach(), batch.masks)
+            critic_loss = hinge_discriminator(real, fake)
+            update("critic", critic_loss)
+            losses["critic"] = critic_loss.item()
+            fooling = hinge_generator(self.critic(whole, batch.masks))
+            loss = loss + fooling
+            losses["adversarial"] = fooling.item()
+        update("generator", loss)
+        losses |= spread(fill, batch)
+        return losses
+
+    def predict(self, generators: dict[str, nn.Module], damaged: Tensor, masks: Tensor) -> Tensor:
+        """One forward pass."""
+        fill: Tensor = generators["generator"](damaged, masks).prediction
+        return fill

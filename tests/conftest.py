@@ -1,0 +1,27 @@
+"""What every test shares: order of the run, and where the checkout is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Cheap tests first, so that a mistake shows within seconds; Chromium last.
+_COST = ("slow", "real", "browser")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Sort by cost; within the same cost the order stays as collected."""
+
+    def cost(item: pytest.Item) -> int:
+        return max((place for place, name in enumerate(_COST, start=1) if item.get_closest_marker(name)), default=0)
+
+    items.sort(key=cost)
+
+
+@pytest.fixture(scope="session")
+def project_root() -> Path:
+    """The checkout."""
+    return ROOT

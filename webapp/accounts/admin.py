@@ -1,0 +1,33 @@
+"""Accounts in the admin."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import Count, QuerySet
+from django.http import HttpRequest
+
+from webapp.accounts.models import User
+
+if TYPE_CHECKING:
+    _UserAdmin = UserAdmin[User]
+else:  # generic for the type checker only
+    _UserAdmin = UserAdmin
+
+
+@admin.register(User)
+class AccountAdmin(_UserAdmin):
+    list_display = ("username", "email", "is_guest", "is_staff", "picture_count", "date_joined", "last_login")
+    list_filter = ("is_guest", "is_staff", "is_superuser", "is_active")
+    date_hierarchy = "date_joined"
+    ordering = ("-date_joined",)
+    readonly_fields: ClassVar = ("is_guest", "last_login", "date_joined")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).annotate(_pictures=Count("pictures"))
+
+    @admin.display(description="Pictures", ordering="_pictures")
+    def picture_count(self, user: User) -> int:
+        return int(getattr(user, "_pictures", 0))

@@ -1,0 +1,138 @@
+"""The REST API's calls. Each finds what it is about among what the caller may see, and leaves the rest to a service."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+from django.http import HttpRequest
+from ninja import File, Form, Router, Status, UploadedFile
+
+from webapp.accounts.services import account_for
+from webapp.api.pages import picture_page
+from webapp.api.payloads import job_out, models_out, picture_out
+from webapp.api.schemas import ErrorOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn
+from webapp.errors import Refusal, not_found
+from webapp.jobs.models import Job
+from webapp.jobs.services import cancel_job, submit_job
+from webapp.photos import services
+from webapp.photos.files import new_files
+from webapp.photos.models import Picture, Version
+
+router = Router()
+
+_REFUSED: dict[Any, Any] = {(400, 401, 403, 404, 409, 413, 422, 429): ErrorOut}
+
+
+@router.get("/models", response=list[ModelOut], summary="Models", tags=["models"])
+def list_models(request: HttpRequest) -> list[ModelOut]:
+    """Every model that can be used here with its parameters, in the order to show them."""
+    return models_out()
+
+
+@router.post("/pictures", response={201: PictureOut, **_REFUSED}, summary="Upload a photo", tags=["pictures"])
+def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[PictureOut]:
+    """Take in a JPEG, PNG, WebP, TIFF or HEIC photo. A visitor becomes a guest by this, where guests are allowed."""
+    with account_for(request) as owner:
+        picture = services.add_picture(owner, file.name or "", file.read())
+    return Status(201, picture_out(picture))
+
+
+@router.post(
+    "/pictures/sample", response={201: PictureOut, **_REFUSED}, summary="Take a sample photo", tags=["pictures"]
+)
+def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
+    """Start from one of the photos that come with the site."""
+    with account_for(request) as owner:
+        picture = services.add_sample(owner, sample.name)
+    return Status(201, picture_out(picture))
+
+
+@router.get("/pictures", response={200: PicturePage, **_REFUSED}, summary="My pictures", tags=["pictures"])
+def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePage:
+    """Your pictures, latest change first, 24 at a time; `next` is the cursor of the following page."""
+    return picture_page(request.user, cursor)
+
+
+@router.get(
+    "/pictures/{uuid:picture_id}", response={200: PictureOut, **_REFUSED}, summary="A picture", tags=["pictures"]
+)
+def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
+    """A picture with its versions and the jobs that have not ended."""
+    return picture_out(_picture(request, picture_id))
+
+
+@router.delete(
+    "/pictures/{uuid:picture_id}", response={204: None, **_REFUSED}, summary="Delete a picture", tags=["pictures"]
+)
+def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
+    """Delete a picture with its versions, masks, jobs and files."""
+    services.delete_picture(_picture(request, picture_id))
+    return Status(204, None)
+
+
+@router.post(
+    "/versions/{uuid:version_id}/fill",
+    response={201: JobOut, 200: JobOut, **_REFUSED},
+    summary="Fill a hole",
+    tags=["jobs"],
+)
+def fill(
+    request: HttpRequest,
+    version_id: UUID,
+    mask: File[UploadedFile],
+    model: Form[str],
+    params: Form[str] = "{}",
+    seed: Form[int | None] = None,
+) -> Status[JobOut]:
+    """Ask a model to fill the hole painted in `mask` (a PNG of the version's size, 128 or more is hole).
+
+    `params` is a JSON object of the model's parameters. Answers 200 with the job that exists when the same request
+    is already waiting or running.
+    """
+    version = Version.objects.visible_to(request.user).filter(pk=version_id).first()
+    if version is None:
+        raise not_found()
+    with account_for(request) as owner, new_files(), transaction.atomic():
+        job, created = submit_job(
+            owner, version, services.add_mask(version, mask.read()), model=model, params=_params(params), seed=seed
+        )
+    return Status(201 if created else 200, job_out(job))
+
+
+@router.get("/jobs/{uuid:job_id}", response={200: JobOut, **_REFUSED}, summary="A job", tags=["jobs"])
+def get_job(request: HttpRequest, job_id: UUID) -> JobOut:
+    """A job as it is now."""
+    return job_out(_job(request, job_id))
+
+
+@router.post("/jobs/{uuid:job_id}/cancel", response={200: JobOut, **_REFUSED}, summary="Cancel a job", tags=["jobs"])
+def cancel(request: HttpRequest, job_id: UUID) -> JobOut:
+    """Call a job off; one that has ended stays as it is."""
+    return job_out(cancel_job(_job(request, job_id), actor=str(request.user.pk)))
+
+
+def _picture(request: HttpRequest, picture_id: UUID) -> Picture:
+    found: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _job(request: HttpRequest, job_id: UUID) -> Job:
+    found: Job | None = Job.objects.visible_to(request.user).filter(pk=job_id).first()
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _params(text: str) -> dict[str, Any]:
+    try:
+        params = json.loads(text or "{}")
+    except ValueError:
+        params = None
+    if not isinstance(params, dict):
+        raise Refusal("bad_params", "“params” must be a JSON object of the model's parameters.", status=422)
+    return params

@@ -1,0 +1,25 @@
+"""The API at ``/api/``, its description at ``/api/openapi.json``, its page at ``/api/docs``."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+from ninja import NinjaAPI
+
+from webapp.api import errors
+from webapp.api.auth import BrowserSession
+from webapp.api.routes import router
+
+api = NinjaAPI(
+    title="Reweave",
+    version="1",
+    description=(
+        "What the studio itself uses. Sign in by the site's pages; calls that change something need the session's "
+        "CSRF token in the header `X-CSRFToken`. Errors are `{code, message}`."
+    ),
+    auth=BrowserSession(),
+    urls_namespace="api",
+)
+api.add_router("", router)
+errors.install(api)
+
+urlpatterns: list[URLPattern] = [path("", api.urls)]  # type: ignore[list-item]  # a resolver triple, which path() takes

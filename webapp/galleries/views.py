@@ -1,0 +1,74 @@
+"""Pages: home, the editor, and one's own pictures."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_safe
+
+from inpainting.imaging import DECODABLE_FORMATS
+from webapp.api.pages import picture_page
+from webapp.api.payloads import as_json, models_out, picture_out
+from webapp.errors import not_found
+from webapp.photos.models import Picture
+from webapp.photos.samples import all_samples
+
+_FORMAT_NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
+
+
+@require_safe
+@ensure_csrf_cookie
+def home(request: HttpRequest) -> HttpResponse:
+    """Where a photo comes in: dropped, pasted, chosen, or one of the samples."""
+    samples = [
+        {
+            "name": sample.name,
+            "title": sample.title,
+            "credit": sample.credit,
+            "url": sample.url,
+            "thumb_url": sample.thumb_url,
+        }
+        for sample in all_samples()
+    ]
+    limits = {
+        "max_bytes": settings.MAX_UPLOAD_BYTES,
+        "max_pixels": settings.MAX_UPLOAD_PIXELS,
+        "formats": [_FORMAT_NAMES.get(name, name) for name in DECODABLE_FORMATS],
+    }
+    return render(request, "home.html", {"samples": samples, "limits": limits})
+
+
+@require_safe
+@ensure_csrf_cookie
+def pictures(request: HttpRequest) -> HttpResponse:
+    """One's own pictures; the page gets its first cards along and fetches more from the API."""
+    if not request.user.is_authenticated and not settings.ALLOW_GUESTS:
+        return redirect_to_login(request.get_full_path())
+    page = picture_page(request.user, request.GET.get("cursor"))
+    return render(request, "pictures/list.html", as_json(page))
+
+
+@require_safe
+@ensure_csrf_cookie
+def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
+    """The editor, with everything it needs to begin in `boot`."""
+    picture: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
+    if picture is None:
+        raise not_found()
+    boot = {
+        "picture": as_json(picture_out(picture)),
+        "models": [as_json(model) for model in models_out()],
+        "urls": {
+            "api": reverse("api:api-root"),
+            "socket": "/ws/live/",
+            "home": reverse("home"),
+            "pictures": reverse("pictures"),
+        },
+    }
+    return render(request, "editor.html", {"boot": boot})

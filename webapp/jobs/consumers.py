@@ -1,0 +1,220 @@
+"""The live socket at ``/ws/live/``: one per page, messages as `webapp.jobs.events` defines them.
+
+The order in which things happen makes the view right: the socket joins a job's group *before* it reads the job's
+row, and every hint makes it read the row again. So whatever changes after the reading arrives as a hint, and what is
+sent as the job's state is never older than what was sent before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+import redis
+from channels.db import database_sync_to_async
+from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.contrib.auth.models import AnonymousUser
+
+from webapp.jobs.events import (
+    ChangedHint,
+    JobProgress,
+    JobState,
+    Pong,
+    ProgressHint,
+    SocketError,
+    job_group,
+    user_group,
+)
+from webapp.jobs.models import Job
+from webapp.jobs.payloads import job_payload, preview_info
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
+SIGNED_OUT = 4401
+"""Close code for a socket without a signed-in person or guest: coming back makes no sense before signing in."""
+NO_SUCH_SOCKET = 4404
+TRY_LATER = 1013
+"""The registered close code for it: Redis cannot be reached."""
+_REDIS_IS_AWAY = (redis.RedisError, OSError)
+_LONGEST_MESSAGE = 2000  # characters
+_MOST_WATCHED = 200
+_LOOK_AT_POSITIONS_EVERY = 2.0  # seconds
+
+
+@dataclass(slots=True)
+class _Watched:
+    """What this socket last said about a job that it watches."""
+
+    status: str = ""
+    attempt: int = 0
+    seq: int = -1
+    position: int | None = None
+
+
+class LiveConsumer(AsyncJsonWebsocketConsumer):
+    """Tells one page about its person's jobs."""
+
+    async def connect(self) -> None:
+        self.watched: dict[str, _Watched] = {}
+        self.positions: asyncio.Task[None] | None = None
+        self.sending = asyncio.Lock()
+        self.user: User | AnonymousUser = self.scope.get("user") or AnonymousUser()  # type: ignore[assignment]
+        await self.accept()
+        if not self.user.is_authenticated:
+            await self._refuse("signed_out", "Your session has ended. Reload the page to go on.")
+            await self.close(SIGNED_OUT)
+            return
+        try:
+            await self.channel_layer.group_add(user_group(self.user.pk), self.channel_name)
+        except _REDIS_IS_AWAY:
+            await self._refuse("try_later", "Live updates are not available at the moment.")
+            await self.close(TRY_LATER)
+
+    async def disconnect(self, code: int) -> None:
+        if self.positions is not None:
+            self.positions.cancel()
+        if not self.user.is_authenticated:
+            return
+        with suppress(*_REDIS_IS_AWAY):
+            await self.channel_layer.group_discard(user_group(self.user.pk), self.channel_name)
+            for job_id in self.watched:
+                await self.channel_layer.group_discard(job_group(job_id), self.channel_name)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
+        """Answer one message. Whatever is wrong with it is answered with a sentence; the socket stays open."""
+        if text_data is None or len(text_data) > _LONGEST_MESSAGE:
+            await self._refuse("bad_message", f"Messages are JSON text of at most {_LONGEST_MESSAGE} characters.")
+            return
+        try:
+            message = json.loads(text_data)
+        except (ValueError, RecursionError):
+            await self._refuse("bad_message", "This message is not JSON.")
+            return
+        kind = message.get("type") if isinstance(message, dict) else None
+        if kind == "ping":
+            pong: Pong = {"type": "pong"}
+            await self.send_json(pong)
+        elif kind in {"watch", "unwatch"}:
+            await self._watch_or_unwatch(str(kind), message.get("job"))
+        else:
+            await self._refuse("bad_message", "A message must have the type “watch”, “unwatch” or “ping”.")
+
+    async def job_changed(self, hint: ChangedHint) -> None:
+        """A job of this person, or one that is watched, changed its status."""
+        job_id = hint["job"]
+        if (hint["via"] == "job") == (job_id in self.watched):
+            await self._send_state(job_id)
+
+    async def job_progress(self, hint: ProgressHint) -> None:
+        """A watched job went on. What belongs to an earlier attempt, or came late, is dropped."""
+        watched = self.watched.get(hint["job"])
+        if watched is None or watched.status != Job.Status.RUNNING or watched.attempt != hint["attempt"]:
+            return
+        if hint["seq"] <= watched.seq:
+            return
+        watched.seq = hint["seq"]
+        number, box = hint["preview"], hint["box"]
+        preview = None if number is None or box is None else preview_info(hint["job"], number, box)
+        progress: JobProgress = {
+            "type": "job.progress",
+            "job": hint["job"],
+            "attempt": hint["attempt"],
+            "seq": hint["seq"],
+            "stage": hint["stage"],
+            "fraction": hint["fraction"],
+            "steps_done": hint["steps_done"],
+            "steps_total": hint["steps_total"],
+            "seconds_left": hint["seconds_left"],
+            "preview": preview,
+        }
+        await self.send_json(progress)
+
+    async def _watch_or_unwatch(self, kind: str, given: Any) -> None:
+        try:
+            job_id = str(UUID(given))
+        except (ValueError, TypeError, AttributeError):
+            await self._refuse("bad_message", "“job” must be a job's id.")
+            return
+        if kind == "watch":
+            await self._watch(job_id)
+        else:
+            await self._forget(job_id)
+
+    async def _watch(self, job_id: str) -> None:
+        if job_id not in self.watched:
+            if len(self.watched) >= _MOST_WATCHED:
+                await self._refuse("too_many", f"One page can watch {_MOST_WATCHED} jobs at a time.", job_id)
+                return
+            if not await self._may_watch(job_id):
+                await self._refuse("not_found", "There is no such job.", job_id)
+                return
+            await self.channel_layer.group_add(job_group(job_id), self.channel_name)
+            self.watched[job_id] = _Watched()
+        await self._send_state(job_id)
+
+    async def _send_state(self, job_id: str) -> None:
+        """Read the job and send it whole; a job that was deleted is said to be gone."""
+        async with self.sending:  # so that what was read first is sent first
+            payload = await self._read(job_id)
+            watched = self.watched.get(job_id)
+            if payload is None:
+                await self._forget(job_id)
+                await self._refuse("not_found", "There is no such job.", job_id)
+                return
+            if watched is not None:
+                if payload["attempt"] != watched.attempt:
+                    watched.seq = -1
+                watched.status, watched.attempt = payload["status"], payload["attempt"]
+                watched.position = payload["position"]
+            state: JobState = {"type": "job.state", "job": payload}
+            await self.send_json(state)
+        self._follow_positions()
+
+    async def _forget(self, job_id: str) -> None:
+        if self.watched.pop(job_id, None) is not None:
+            await self.channel_layer.group_discard(job_group(job_id), self.channel_name)
+
+    def _follow_positions(self) -> None:
+        """Keep the places in the queue up to date as long as something that is watched waits there."""
+        waits = any(watched.status == Job.Status.QUEUED for watched in self.watched.values())
+        if waits and (self.positions is None or self.positions.done()):
+            self.positions = asyncio.create_task(self._send_moved_positions())
+
+    async def _send_moved_positions(self) -> None:
+        while waiting := [key for key, watched in self.watched.items() if watched.status == Job.Status.QUEUED]:
+            await asyncio.sleep(_LOOK_AT_POSITIONS_EVERY)
+            for payload in await self._read_many(waiting):
+                watched = self.watched.get(payload["id"])
+                if watched is not None and payload["position"] != watched.position:
+                    await self._send_state(payload["id"])
+
+    async def _refuse(self, code: str, message: str, job_id: str | None = None) -> None:
+        error: SocketError = {"type": "error", "code": code, "message": message, "job": job_id}
+        await self.send_json(error)
+
+    @database_sync_to_async
+    def _may_watch(self, job_id: str) -> bool:
+        return bool(Job.objects.visible_to(self.user).filter(pk=job_id).exists())
+
+    @database_sync_to_async
+    def _read(self, job_id: str) -> dict[str, Any] | None:
+        job = Job.objects.visible_to(self.user).filter(pk=job_id).first()
+        return None if job is None else job_payload(job)
+
+    @database_sync_to_async
+    def _read_many(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
+        return [job_payload(job) for job in Job.objects.visible_to(self.user).filter(pk__in=job_ids)]
+
+
+class NoSuchSocket(AsyncJsonWebsocketConsumer):
+    """Answers websockets at any other address."""
+
+    async def connect(self) -> None:
+        await self.accept()
+        await self.close(NO_SUCH_SOCKET)

@@ -1,0 +1,135 @@
+"""What a person can do with jobs: ask for a fill, and call it off."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import IntegrityError, transaction
+
+from inpainting.catalog import CatalogError, ModelEntry, get_entry
+from webapp.errors import Refusal
+from webapp.jobs import states
+from webapp.jobs.models import Job
+from webapp.jobs.querysets import ACTIVE
+from webapp.photos.models import Mask, Version
+
+if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
+LARGEST_SEED = 2**32 - 1
+"""What every random generator in use takes, and what survives a browser's numbers."""
+_RACES = 10
+
+
+def submit_job(
+    owner: User,
+    version: Version,
+    mask: Mask,
+    *,
+    model: str,
+    params: Mapping[str, Any] | None,
+    seed: int | None = None,
+    queue: str = Job.Queue.INTERACTIVE,
+    priority: int = 0,
+) -> tuple[Job, bool]:
+    """Ask for `mask` of `version` to be filled; returns ``(job, created)``.
+
+    The same request (photo, hole, model, parameters, given seed) of the same person answers with the job that is
+    already waiting or running. Without a seed one is drawn, and the request still counts as the same. Raises
+    `Refusal` for a picture that is not the person's, an unknown or untrained model, parameters or a seed out of
+    range, and too many unfinished jobs.
+    """
+    _check_pictures(owner, version, mask)
+    entry, parsed = _check_model(model, params)
+    _check_seed(seed)
+    fingerprint = _fingerprint(version, mask, entry.key, parsed, seed)
+    for _ in range(_RACES):
+        existing = Job.objects.active().filter(owner=owner, fingerprint=fingerprint).first()
+        if existing is not None:
+            return existing, False
+        try:
+            with transaction.atomic():
+                _check_limit(owner)
+                job = Job(
+                    owner=owner,
+                    picture_id=version.picture_id,
+                    source=version,
+                    mask=mask,
+                    model=entry.key,
+                    params=parsed,
+                    seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
+                    fingerprint=fingerprint,
+                    queue=queue,
+                    priority=priority,
+                )
+                return states.submit(job, actor=str(owner.pk)), True
+        except IntegrityError:
+            # Either the same request came in at this moment and is now the one to answer with, or something else
+            # is wrong with the row.
+            if not Job.objects.active().filter(owner=owner, fingerprint=fingerprint).exists():
+                _check_still_there(version, mask)
+    raise Refusal("try_again", "This request could not be taken. Please try again.", status=409)
+
+
+def cancel_job(job: Job, *, actor: str) -> Job:
+    """Make sure that `job` does not run (any more); returns it as it is now.
+
+    A job that ended before stays as it is: whoever presses *Cancel* a moment too late gets the result.
+    """
+    for _ in range(_RACES):
+        if job.status not in ACTIVE:
+            return job
+        try:
+            return states.cancel(job, actor=actor)
+        except states.Lost:
+            job.refresh_from_db()
+    raise Refusal("try_again", "This job is changing too quickly to be cancelled. Please try again.", status=409)
+
+
+def _check_pictures(owner: User, version: Version, mask: Mask) -> None:
+    if not Version.objects.visible_to(owner).filter(pk=version.pk).exists():
+        raise Refusal("not_found", "There is no such picture.", status=404)
+    if mask.picture_id != version.picture_id:
+        raise Refusal("mask_of_other_picture", "This mask was painted on another picture.")
+
+
+def _check_model(model: str, params: Mapping[str, Any] | None) -> tuple[ModelEntry, dict[str, Any]]:
+    try:
+        entry = get_entry(model)
+    except CatalogError as error:
+        raise Refusal("unknown_model", str(error)) from None
+    if not entry.trained:
+        raise Refusal("untrained_model", f"{entry.title} has no trained weights here. Choose another model.")
+    try:
+        return entry, entry.parse_params(params)
+    except CatalogError as error:
+        raise Refusal("bad_params", str(error)) from None
+
+
+def _check_seed(seed: int | None) -> None:
+    if seed is not None and not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
+        raise Refusal("bad_seed", f"The seed must be a whole number from 0 to {LARGEST_SEED}.")
+
+
+def _check_limit(owner: User) -> None:
+    most = settings.JOBS.max_active_per_user
+    if Job.objects.active().filter(owner=owner).count() >= most:
+        raise Refusal(
+            "too_many_jobs", f"You have {most} unfinished jobs. Wait for one to end, or cancel one.", status=429
+        )
+
+
+def _check_still_there(version: Version, mask: Mask) -> None:
+    if not (Version.objects.filter(pk=version.pk).exists() and Mask.objects.filter(pk=mask.pk).exists()):
+        raise Refusal("not_found", "This picture was deleted.", status=404)
+
+
+def _fingerprint(version: Version, mask: Mask, model: str, params: Mapping[str, Any], seed: int | None) -> str:
+    """Equal for equal requests. The mask counts by its pixels: each request brings a mask row of its own."""
+    asked = [str(version.pk), mask.sha256, model, dict(params), seed]
+    return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,169 @@
+"""The only writer of `Job.status`.
+
+Every change is a compare-and-set on status *and* attempt that must hit one row, together with a row of the job's
+history, in one transaction. Whoever loses the race gets `Lost` and must not touch the job's results. After commit
+the job's watchers are told, and a job that became ready gets a token.
+
+    held ↔ queued → running → succeeded | failed | cancelled
+    held, queued → cancelled
+    running → queued: taken back by the sweep, or handed back by a worker that is told to stop
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from webapp.jobs import dispatch, events
+from webapp.jobs.models import Job, Transition
+
+Status = Job.Status
+
+UNFINISHED = (Status.HELD, Status.QUEUED, Status.RUNNING)
+_LONGEST_REASON = 300
+_NO_PROGRESS: dict[str, Any] = {
+    "stage": "",
+    "fraction": 0.0,
+    "steps_done": None,
+    "steps_total": None,
+    "seconds_left": None,
+}
+
+
+class Lost(Exception):
+    """The job is no longer in the state or the attempt that the caller knew: somebody else moved it."""
+
+
+def submit(job: Job, *, actor: str) -> Job:
+    """Insert a new job as queued, and send its token on commit."""
+    with transaction.atomic():
+        job.status = Status.QUEUED
+        job.queued_at = Now()  # the database's clock rules
+        job.save(force_insert=True)
+        _record(job, "", Status.QUEUED, actor, "")
+    job.refresh_from_db()
+    return job
+
+
+def begin(job: Job, *, worker: str) -> Job:
+    """queued → running: `worker` starts the next attempt."""
+    return _move(
+        job,
+        Status.RUNNING,
+        only_from=(Status.QUEUED,),
+        actor=worker,
+        attempt=job.attempt + 1,
+        worker=worker,
+        started_at=Now(),
+        heartbeat_at=Now(),
+        finished_at=None,
+        timings={},
+        **_NO_PROGRESS,
+    )
+
+
+def succeed(job: Job, *, result_id: Any, timings: dict[str, float]) -> Job:
+    """running → succeeded, with the version that was made."""
+    return _move(
+        job,
+        Status.SUCCEEDED,
+        only_from=(Status.RUNNING,),
+        actor=job.worker,
+        result_id=result_id,
+        timings=timings,
+        fraction=1.0,
+        seconds_left=0.0,
+        finished_at=Now(),
+    )
+
+
+def fail(job: Job, *, actor: str, code: str, message: str, traceback: str = "") -> Job:
+    """running → failed; `message` is a sentence for the person who asked, `traceback` is for staff."""
+    return _move(
+        job,
+        Status.FAILED,
+        only_from=(Status.RUNNING,),
+        actor=actor,
+        reason=code,
+        error_code=code,
+        error=message,
+        traceback=traceback,
+        seconds_left=None,
+        finished_at=Now(),
+    )
+
+
+def cancel(job: Job, *, actor: str) -> Job:
+    """held, queued or running → cancelled. A worker that runs it notices within half a second."""
+    return _move(job, Status.CANCELLED, only_from=UNFINISHED, actor=actor, seconds_left=None, finished_at=Now())
+
+
+def hold(job: Job, *, actor: str, reason: str = "") -> Job:
+    """queued → held: nobody claims it until it is released."""
+    return _move(job, Status.HELD, only_from=(Status.QUEUED,), actor=actor, reason=reason)
+
+
+def release(job: Job, *, actor: str) -> Job:
+    """held → queued."""
+    return _move(job, Status.QUEUED, only_from=(Status.HELD,), actor=actor, queued_at=Now())
+
+
+def hand_back(job: Job, *, reason: str) -> Job:
+    """running → queued by the worker that runs it, because it is told to stop; the attempt does not count."""
+    return _move(
+        job,
+        Status.QUEUED,
+        only_from=(Status.RUNNING,),
+        actor=job.worker,
+        reason=reason,
+        handed_back=job.handed_back + 1,
+        queued_at=Now(),
+        worker="",
+        **_NO_PROGRESS,
+    )
+
+
+def take_back(job: Job, *, reason: str) -> Job:
+    """running → queued by the sweep, because its worker gave no sign of life."""
+    return _move(
+        job,
+        Status.QUEUED,
+        only_from=(Status.RUNNING,),
+        actor="sweep",
+        reason=reason,
+        queued_at=Now(),
+        worker="",
+        **_NO_PROGRESS,
+    )
+
+
+def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: str = "", **changes: Any) -> Job:
+    """Compare and set. Returns the job as it is now; raises `Lost` when it is not what `job` says."""
+    came_from = job.status
+    if came_from not in only_from:
+        raise Lost(f"A job that is {came_from} cannot become {to} here.")
+    with transaction.atomic():
+        hit = Job.objects.filter(pk=job.pk, status=came_from, attempt=job.attempt).update(status=to, **changes)
+        if hit != 1:
+            raise Lost(f"Job {job.pk} is no longer {came_from} in attempt {job.attempt}.")
+        job.refresh_from_db()
+        _record(job, came_from, to, actor, reason)
+    return job
+
+
+def _record(job: Job, came_from: str, to: str, actor: str, reason: str) -> None:
+    """Write the history row, and say what has to be said once the transaction is committed."""
+    Transition.objects.create(
+        job=job,
+        from_status=came_from,
+        to_status=to,
+        attempt=job.attempt,
+        actor=actor,
+        reason=reason[:_LONGEST_REASON],
+    )
+    job_id, owner_id, queue = job.pk, job.owner_id, job.queue
+    if to == Status.QUEUED:
+        transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
+    transaction.on_commit(lambda: events.job_changed(job_id, owner_id), robust=True)

@@ -1,0 +1,104 @@
+"""Files follow their rows: none is left behind by a transaction that fails, and none outlives its row."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django.apps import apps
+from django.core.files.base import ContentFile
+from django.core.files.storage import Storage
+from django.db import models, transaction
+from django.db.models.fields.files import FieldFile
+from django.utils import timezone
+
+logger = logging.getLogger(__name__)
+
+_SETTLED = timedelta(days=1)
+_written: ContextVar[list[tuple[Storage, str]]] = ContextVar("files written since the block began")
+
+
+@contextmanager
+def new_files() -> Iterator[None]:
+    """Remove what `write_file` wrote inside the block when the block raises.
+
+    Put it *around* ``transaction.atomic()``, so that a commit that fails counts too. Blocks nest: what an inner one
+    wrote goes when the outer one fails.
+    """
+    outer = _written.get(None)
+    mine: list[tuple[Storage, str]] = []
+    token = _written.set(mine)
+    try:
+        yield
+    except BaseException:
+        for storage, name in mine:
+            remove_file(storage, name)
+        raise
+    else:
+        if outer is not None:
+            outer.extend(mine)
+    finally:
+        _written.reset(token)
+
+
+def write_file(field: FieldFile, suffix: str, data: bytes) -> None:
+    """Store `data` under a new unguessable name with `suffix` (``".png"``) and point `field` at it, unsaved.
+
+    Only inside `new_files`.
+    """
+    written = _written.get()
+    field.save(f"file{suffix}", ContentFile(data), save=False)
+    written.append((field.storage, field.name or ""))
+
+
+def read_file(field: FieldFile) -> bytes:
+    """The whole file."""
+    with field.storage.open(field.name or "", "rb") as stream:
+        return bytes(stream.read())
+
+
+def remove_file(storage: Storage, name: str) -> None:
+    """Delete a file; one that cannot be deleted is logged, because its row is gone already."""
+    try:
+        storage.delete(name)
+    except OSError as error:
+        logger.error("The file %s could not be deleted: %s", name, error)
+
+
+def remove_file_with_row(sender: type[models.Model], instance: Any, using: str, **kwargs: Any) -> None:
+    """Receiver of ``post_delete``: the file goes once the deletion is committed.
+
+    A signal, because rows also go by cascade (a picture, an account), where no function of ours sees them one by one.
+    """
+    if instance.file:
+        remove = partial(remove_file, instance.file.storage, instance.file.name)
+        transaction.on_commit(remove, using=using, robust=True)
+
+
+def stray_files(older_than: timedelta = _SETTLED) -> Iterator[tuple[Storage, str]]:
+    """Stored files without a row, leaving out young ones, whose row may just be on its way."""
+    newest = timezone.now() - older_than
+    for model in apps.get_app_config("photos").get_models():
+        for field in model._meta.fields:
+            if not isinstance(field, models.FileField):
+                continue
+            known = set(model._default_manager.values_list(field.name, flat=True))
+            for name in _names_below(field.storage, model._meta.model_name or ""):
+                if name not in known and field.storage.get_modified_time(name) < newest:
+                    yield field.storage, name
+
+
+def _names_below(storage: Storage, folder: str) -> Iterator[str]:
+    try:
+        folders, files = storage.listdir(folder)
+    except FileNotFoundError:
+        return
+    for each in folders:
+        yield from _names_below(storage, f"{folder}/{each}")
+    for each in files:
+        yield f"{folder}/{each}"

@@ -1,0 +1,27 @@
+"""Remove stored files that no row refers to."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from webapp.photos.files import stray_files
+
+
+class Command(BaseCommand):
+    help = "Removes stored files that no picture refers to, as a process killed between file and row leaves them."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="Only list them.")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        strays = list(stray_files())
+        for storage, name in strays:
+            if options["dry_run"]:
+                self.stdout.write(name)
+            else:
+                storage.delete(name)
+        verb = "Found" if options["dry_run"] else "Removed"
+        self.stdout.write(f"{verb} {len(strays)} file{'' if len(strays) == 1 else 's'}.")

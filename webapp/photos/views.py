@@ -1,0 +1,87 @@
+"""Addresses of files. Whoever may not see a picture gets the same answer as for one that does not exist."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.db.models.fields.files import FieldFile
+from django.http import HttpRequest, HttpResponseBase
+from django.views.decorators.http import require_safe
+
+from webapp.errors import Refusal, not_found
+from webapp.photos.models import Mask, Version
+from webapp.photos.renditions import CONTENT_TYPES, Spec, make_rendition
+from webapp.photos.serving import not_modified, send_file
+
+
+@require_safe
+def version_display(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
+    """The version for the screen."""
+    return _send_rendition(request, _version(request, version_id), "display")
+
+
+@require_safe
+def version_thumb(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
+    """The version as a small picture."""
+    return _send_rendition(request, _version(request, version_id), "thumb")
+
+
+@require_safe
+def version_download(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
+    """The version at full resolution: `?as=png` lossless, `?as=original` in the format of the upload."""
+    version = _version(request, version_id)
+    form = request.GET.get("as", "png")
+    if form not in ("png", "original"):
+        raise Refusal("no_such_form", "A picture can be downloaded as “png” or as “original”.")
+    is_stored_png = not version.is_upload and (form == "png" or version.upload_format == "PNG")
+    spec: Spec = "png" if form == "png" else "original"
+    return _send_rendition(request, version, None if is_stored_png else spec, attachment=True)
+
+
+@require_safe
+def mask(request: HttpRequest, mask_id: UUID) -> HttpResponseBase:
+    """A mask as 8-bit PNG."""
+    found = Mask.objects.visible_to(request.user).select_related("picture").filter(pk=mask_id).first()
+    if found is None:
+        raise not_found()
+    etag = f'"{found.pk}"'
+    return not_modified(request, etag) or send_file(
+        request, found.file, etag=etag, content_type="image/png", filename=f"{found.picture.title} mask.png"
+    )
+
+
+def _version(request: HttpRequest, version_id: UUID) -> Version:
+    found: Version | None = (
+        Version.objects.visible_to(request.user).select_related("picture").filter(pk=version_id).first()
+    )
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _send_rendition(
+    request: HttpRequest, version: Version, spec: Spec | None, *, attachment: bool = False
+) -> HttpResponseBase:
+    """Send a rendition, or with ``None`` the stored file itself."""
+    etag = f'"{version.pk}-{spec or "stored"}"'
+    answer = not_modified(request, etag)
+    if answer is not None:
+        return answer
+    file: FieldFile = version.file if spec is None else make_rendition(version, spec).file
+    suffix = "." + (file.name or "").rpartition(".")[2]
+    return send_file(
+        request,
+        file,
+        etag=etag,
+        content_type=CONTENT_TYPES[suffix],
+        filename=_filename(version, suffix),
+        attachment=attachment,
+    )
+
+
+def _filename(version: Version, suffix: str) -> str:
+    """``“Beach day.png”`` for an upload, ``“Beach day (patchmatch).png”`` for a result."""
+    made_by = "" if version.is_upload else f" ({version.model})"
+    # What a file system may stumble over; the title itself has neither controls nor line ends.
+    title = "".join("_" if char in '<>:"/\\|?*' else char for char in version.picture.title).strip(". ")
+    return f"{title or 'picture'}{made_by}{suffix}"

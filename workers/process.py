@@ -1,0 +1,80 @@
+"""What one process of the pool holds: its engine, its supervisor, its runner. Made after the fork, before any job."""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from billiard.process import current_process
+
+from inpainting.catalog import offered
+from inpainting.imaging import Photo, decode, encode
+from webapp.settings.env import env_str
+from workers.devices import assign_card
+
+if TYPE_CHECKING:
+    from inpainting.engine import Engine
+    from workers.runner import Runner
+    from workers.supervisor import Supervisor
+
+logger = logging.getLogger(__name__)
+
+_WAIT_BEFORE_NEXT_TRY = 3.0
+_WARM_SIDE = 64
+
+_supervisor: Supervisor | None = None
+_runner: Runner | None = None
+
+
+def set_up(node: str, queues: Sequence[str]) -> None:
+    """Load PyTorch and the engine, warm them up and report for work.
+
+    A process that cannot do this ends, slowly enough for the pool's replacement not to become a storm.
+    """
+    global _supervisor, _runner
+    try:
+        assign_card(getattr(current_process(), "index", 0))
+        from inpainting.engine import Engine
+        from workers.runner import Runner
+        from workers.supervisor import Supervisor
+
+        engine = Engine(device=env_str("WORKER_DEVICE", "auto"))
+        _warm_up(engine)
+        supervisor = Supervisor(f"{node}:{os.getpid()}", device=str(engine.device), queues=",".join(queues))
+        supervisor.start()
+        _supervisor, _runner = supervisor, Runner(engine, supervisor)
+    except Exception:  # Celery would log it and let the process take jobs all the same
+        logger.exception("This worker process cannot start.")
+        time.sleep(_WAIT_BEFORE_NEXT_TRY)
+        os._exit(1)
+
+
+def runner() -> Runner:
+    """This process's runner; `set_up` made it."""
+    if _runner is None:
+        raise RuntimeError("This process was not set up as a worker: jobs need Celery's prefork pool.")
+    return _runner
+
+
+def sign_off() -> None:
+    """The process ends in order."""
+    if _supervisor is not None:
+        _supervisor.end()
+
+
+def _warm_up(engine: Engine) -> None:
+    """Fill a tiny picture with each quick model, so that no first job waits for imports, weights and first calls."""
+    noise = np.random.default_rng(0).integers(0, 256, (_WARM_SIDE, _WARM_SIDE, 3), dtype=np.uint8)
+    photo = decode(encode(Photo(noise), "PNG"))
+    hole = np.zeros((_WARM_SIDE, _WARM_SIDE), dtype=bool)
+    hole[24:40, 24:40] = True
+    for entry in offered():
+        if entry.cost == "slow":
+            importlib.import_module(entry.factory.partition(":")[0])  # PyTorch takes seconds to import
+        else:
+            engine.fill(photo, hole, model=entry.key)

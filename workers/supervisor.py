@@ -1,0 +1,171 @@
+"""The thread that watches over a pool process: heartbeats, and stopping what must not go on.
+
+A model may sit in one long call of native code that nothing interrupts. So the thread first asks (`Watch.stop`, which
+the model's next step turns into `Cancelled`), and when that is not heard within a short grace it settles the job's
+row itself and ends the whole process; the pool then starts a fresh one.
+"""
+
+from __future__ import annotations
+
+import enum
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.conf import settings
+from django.db import connection
+from django.db.models.functions import Now
+
+from webapp.jobs import states
+from webapp.jobs.models import Job, WorkerSeen
+from webapp.jobs.postman import postman
+from workers import shutdown
+
+logger = logging.getLogger(__name__)
+
+_PROGRESS_TO_ROW_EVERY = 1.0
+
+
+class Stop(enum.Enum):
+    """Why a running attempt must not go on."""
+
+    CANCELLED = "cancelled"
+    TAKEN_BACK = "taken back"
+    SHUTDOWN = "shutdown"
+    TOO_LONG = "too long"
+
+
+@dataclass(slots=True)
+class Watch:
+    """One running attempt under supervision."""
+
+    job: Job
+    started: float = field(default_factory=time.monotonic)
+    stop: Stop | None = None
+    """Set once, by the supervisor; the runner raises `Cancelled` at its next step."""
+    asked_at: float = 0.0
+    wrote_at: float = field(default_factory=time.monotonic)
+    progress: dict[str, Any] | None = None
+    """Columns of the job's row to write with the next heartbeat; the runner replaces it, never changes it."""
+    written: dict[str, Any] | None = None
+
+
+class Supervisor:
+    """Watches over one process. `start` it after the fork."""
+
+    def __init__(self, name: str, *, device: str, queues: str) -> None:
+        self.name = name
+        self._device = device
+        self._queues = queues
+        self._lock = threading.Lock()
+        self._watch: Watch | None = None
+        self._ended = threading.Event()
+        self._seen_at = float("-inf")
+        self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
+
+    def start(self) -> None:
+        """Register this process as a worker and begin watching."""
+        self._sign_of_life()
+        self._thread.start()
+
+    def end(self) -> None:
+        """Stop watching and sign off; for a process that ends in order."""
+        self._ended.set()
+        self._thread.join(2.0)
+        WorkerSeen.objects.filter(name=self.name).delete()
+
+    @contextmanager
+    def watching(self, job: Job) -> Iterator[Watch]:
+        """Supervise `job` while the block runs."""
+        watch = Watch(job)
+        with self._lock:
+            self._watch = watch
+        try:
+            yield watch
+        finally:
+            with self._lock:
+                self._watch = None
+
+    def _run(self) -> None:
+        while not self._ended.wait(settings.JOBS.poll):
+            try:
+                with self._lock:
+                    watch = self._watch
+                self._sign_of_life()
+                if watch is not None:
+                    self._look_after(watch)
+            except Exception:
+                # Most likely the database is away or starting anew. Without this thread the process would count as
+                # dead, so it goes on; as long as its heartbeats fail its job may be taken back, which is right.
+                logger.exception("The supervisor could not do its round.")
+                connection.close()
+        connection.close()
+
+    def _sign_of_life(self) -> None:
+        if time.monotonic() - self._seen_at >= settings.JOBS.heartbeat:
+            if not WorkerSeen.objects.filter(name=self.name).update(seen_at=Now()):
+                WorkerSeen.objects.create(
+                    name=self.name, device=self._device, queues=self._queues, started_at=Now(), seen_at=Now()
+                )
+            self._seen_at = time.monotonic()
+
+    def _look_after(self, watch: Watch) -> None:
+        if watch.stop is None:
+            watch.stop = self._reason_to_stop(watch)
+            watch.asked_at = time.monotonic()
+        elif time.monotonic() - watch.asked_at > settings.JOBS.stop_grace:
+            self._end_process(watch)
+
+    def _reason_to_stop(self, watch: Watch) -> Stop | None:
+        now = time.monotonic()
+        deadline = shutdown.deadline()
+        if deadline is not None and now >= deadline:
+            return Stop.SHUTDOWN
+        if now - watch.started > settings.JOBS.time_limits[watch.job.queue]:
+            return Stop.TOO_LONG
+        rows = Job.objects.filter(pk=watch.job.pk)
+        mine = rows.filter(status=Job.Status.RUNNING, attempt=watch.job.attempt)
+        progress = watch.progress
+        news = progress is not watch.written
+        if now - watch.wrote_at >= (_PROGRESS_TO_ROW_EVERY if news else settings.JOBS.heartbeat):
+            if mine.update(heartbeat_at=Now(), **(progress or {})):
+                watch.wrote_at, watch.written = now, progress
+                return None
+        elif mine.exists():
+            return None
+        return Stop.CANCELLED if rows.filter(status=Job.Status.CANCELLED).exists() else Stop.TAKEN_BACK
+
+    def _end_process(self, watch: Watch) -> None:
+        """The model does not listen: settle the row, then end this process in the middle of its work."""
+        with self._lock:
+            if self._watch is not watch:
+                return  # it listened just now
+            logger.warning("%s did not stop when asked (%s); this process ends.", watch.job, watch.stop)
+            settle(watch)
+            WorkerSeen.objects.filter(name=self.name).delete()
+            postman().flush(0.5)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def settle(watch: Watch) -> None:
+    """Write what a stopped attempt leaves in its job's row; others settled cancelled and taken-back ones."""
+    job = watch.job
+    try:
+        if watch.stop is Stop.SHUTDOWN:
+            states.hand_back(job, reason="the worker was told to stop")
+        elif watch.stop is Stop.TOO_LONG:
+            minutes = max(1, round(settings.JOBS.time_limits[job.queue] / 60))
+            states.fail(
+                job,
+                actor=job.worker,
+                code="too_long",
+                message=f"Filling took longer than the {minutes} min allowed. Try a smaller hole or a faster model.",
+            )
+    except states.Lost:
+        logger.info("Job %s was moved by somebody else before attempt %d ended.", job.pk, job.attempt)
