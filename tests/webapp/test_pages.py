@@ -144,7 +144,7 @@ def test_readyz_when_all_is_there(with_redis: str, media: object) -> None:
     assert media() == []  # type: ignore[operator]  # the probe cleaned up
 
 
-def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path) -> None:
+def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     settings.REDIS_URL = f"unix://{tmp_path}/no.sock"
     (tmp_path / "file").touch()
     settings.MEDIA_ROOT = tmp_path / "file"
@@ -156,6 +156,7 @@ def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path) -> Non
     assert {name for name, part in parts.items() if not part["ok"]} == {"redis", "storage", "worker"}
     assert all(part["message"].endswith(".") for part in parts.values() if not part["ok"])
     assert str(tmp_path) not in answer.content.decode()
+    assert "Service Unavailable" not in capfd.readouterr().err
 
 
 def test_allowances_live_in_a_real_redis_on_a_socket(with_redis: str, settings: Settings) -> None:
