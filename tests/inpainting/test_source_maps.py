@@ -64,7 +64,9 @@ def test_large_maps_are_thinned_and_stay_true() -> None:
     sources = np.stack([rows, columns + 60], axis=2).astype(np.int32)
     sources[columns >= 140] = -1
     box = Box(1000, 0, 1400, 180)  # two photo pixels a cell
-    packed = pack_sources(np.where(sources < 0, -1, sources * 2 + np.array([0, 1000])).astype(np.int32), box, longest_side=50)
+    packed = pack_sources(
+        np.where(sources < 0, -1, sources * 2 + np.array([0, 1000])).astype(np.int32), box, longest_side=50
+    )
     assert (packed.width, packed.height) == (50, 23)
     cells = unpack_sources(packed)
     found = cells[..., 0] >= 0
@@ -91,7 +93,7 @@ def test_what_is_no_map_is_refused(data: bytes) -> None:
 
 
 def test_a_models_sources_reach_the_file(add_model: AddModel) -> None:
-    """The probe takes everything from its crop's first known pixel; the crop is reduced, so a cell is several pixels."""
+    """The probe takes everything from its crop's first known pixel; a cell is several pixels."""
     mask = disc(600, 700, center=(320, 380), radius=90)
     result = Engine().fill(Photo(smooth(600, 700)), mask, model=add_model("Recording"))
     (found,) = result.sources
