@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from inpainting.backbones.efficientnet_lite import EfficientNetLite0
 from inpainting.backbones.vgg import random_vgg19, shipped_vgg
 from inpainting.catalog import WEIGHTS_DIR
-from inpainting.training.losses import perceptual, style
+from inpainting.layers.losses import perceptual, style
 from inpainting.training.recipe import Losses
 
 GRADIENT_SHARE = 0.3

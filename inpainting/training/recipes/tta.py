@@ -7,11 +7,11 @@ from typing import cast, get_args
 from torch import Tensor, nn
 
 from inpainting.layers.discriminators import SNPatchGAN
+from inpainting.layers.losses import composite, hinge_discriminator, hinge_generator, reconstruction
 from inpainting.layers.texture_transform import Attention
 from inpainting.models.tta import build_generator, describe_generator
 from inpainting.training.batches import Batch
 from inpainting.training.features import FeatureLosses, PaperWeights
-from inpainting.training.losses import composite, hinge_discriminator, hinge_generator, reconstruction
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
