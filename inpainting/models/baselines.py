@@ -11,7 +11,9 @@ import re
 import selectors
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Step
+from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, FloatImage, Step
 from inpainting.models.patchmatch_child import HEADER
 
 _CHILD = Path(__file__).with_name("patchmatch_child.py")
@@ -27,6 +29,7 @@ _POLL_SECONDS = 0.2
 _PIPE_BYTES = 1 << 16
 _LINE = re.compile(rb"(Inpainting level|EM Iteration): (\d+)")
 _SCALE_COST_RATIO = 3.0
+_ROUGH_SIDE = 192
 
 
 def _to_bytes(image: FloatImage) -> NDArray[np.uint8]:
@@ -68,14 +71,14 @@ class PatchMatch(FillModel):
     match_detail = True
 
     def fill(self, job: FillInput) -> FillOutput:
-        height, width = job.mask.shape
         job.on_step(Step("Starting", 0.0))
-        pixels = self._run(job)
-        image = _to_unit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
+        with _RoughFill(self, job) as rough:
+            shown = replace(job, on_step=lambda step: job.on_step(replace(step, preview=rough.picture)))
+            image = self._run(shown)
         job.on_step(Step("Copying patches", 1.0, preview=image))
         return FillOutput(image=image)
 
-    def _run(self, job: FillInput) -> bytes:
+    def _run(self, job: FillInput) -> FloatImage:
         height, width = job.mask.shape
         radius = int(job.params["patch_size"]) // 2
         header = HEADER.pack(height, width, radius, job.seed % 2**32)
@@ -90,7 +93,8 @@ class PatchMatch(FillModel):
             try:
                 if process.stdin is None or process.stdout is None or process.stderr is None:
                     raise AssertionError("a process with pipes has no pipes")
-                return self._talk(job, process.stdin, process.stdout, process.stderr, header)
+                pixels = self._talk(job, process.stdin, process.stdout, process.stderr, header)
+                return _to_unit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
             finally:
                 # Also the way out of a cancelled fill: nothing in the child is worth waiting for.
                 process.kill()
@@ -132,6 +136,51 @@ class PatchMatch(FillModel):
             last = said.decode(errors="replace").strip().rpartition("\n")[2]
             raise FillError(f"PatchMatch stopped without a result. {last}".strip())
         return bytes(result)
+
+
+class _RoughFill:
+    """The same fill on a much smaller copy, made beside the real one, so that people soon see something.
+
+    The library shows nothing before its end. `picture` is ``None`` until the small fill is done, then its result at the
+    crop's own size; for crops that are small anyway it stays ``None``.
+    """
+
+    def __init__(self, model: PatchMatch, job: FillInput) -> None:
+        self.picture: FloatImage | None = None
+        self._model, self._job = model, job
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._make, name="rough fill", daemon=True)
+
+    def __enter__(self) -> _RoughFill:
+        if max(self._job.mask.shape) >= 2 * _ROUGH_SIDE:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()  # its child is killed at its next look at the event
+
+    def _make(self) -> None:
+        height, width = self._job.mask.shape
+        scale = _ROUGH_SIDE / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(self._job.image, size, interpolation=cv2.INTER_AREA)
+        # Any pixel that the hole touches is unknown: the zeros in the hole must not leak out.
+        mask = cv2.resize(self._job.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        if mask.all():
+            return
+        small = replace(self._job, image=np.asarray(image, np.float32), mask=mask, on_step=self._stop_when_ended)
+        try:
+            filled = self._model._run(small)
+        except (Cancelled, FillError):
+            return
+        enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+        self.picture = np.clip(np.asarray(enlarged, np.float32), 0.0, 1.0)
+
+    def _stop_when_ended(self, _step: Step) -> None:
+        if self._ended.is_set():
+            raise Cancelled("the real fill has ended")
 
 
 def _write(pipe: int, message: memoryview) -> int:

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from inpainting.catalog import offered
+from inpainting.catalog import get_entry, offered
 from tests.webapp.conftest import MakeResult
 from tests.webapp.material import mask_file, photo_file
 from webapp.accounts.models import User
@@ -53,7 +53,8 @@ def test_models_are_public_and_in_order() -> None:
     assert all(set(model) == MODEL for model in models)
     telea = next(model for model in models if model["key"] == "telea")
     assert set(telea["params"][0]) == PARAM
-    assert (telea["params"][0]["name"], telea["params"][0]["maximum"]) == ("radius", 50)
+    (radius,) = (param for param in get_entry("telea").params if param.name == "radius")
+    assert (telea["params"][0]["name"], telea["params"][0]["maximum"]) == ("radius", radius.maximum)
     assert telea["paper"]["year"] == 2004
 
 
