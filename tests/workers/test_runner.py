@@ -122,7 +122,7 @@ def test_a_selection_that_finds_nothing_fails_with_a_sentence(user: User, runner
     submit_selection(user, version, hint, kind="object")
     job = runner.run_next("interactive")
     assert job is not None
-    assert (job.status, job.error_code) == ("failed", "cannot_fill")
+    assert (job.status, job.error_code) == ("failed", "cannot_select")
     assert "covers everything" in job.error
     assert Mask.objects.count() == 1
 
