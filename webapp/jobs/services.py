@@ -14,6 +14,7 @@ from django.db import IntegrityError, transaction
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
 from webapp.jobs import states
+from webapp.jobs.limits import check_limits
 from webapp.jobs.models import Job
 from webapp.jobs.querysets import ACTIVE
 from webapp.photos.models import Mask, Version
@@ -36,13 +37,15 @@ def submit_job(
     seed: int | None = None,
     queue: str = Job.Queue.INTERACTIVE,
     priority: int = 0,
+    by_staff: str = "",
 ) -> tuple[Job, bool]:
     """Ask for `mask` of `version` to be filled; returns ``(job, created)``.
 
     The same request (photo, hole, model, parameters, given seed) of the same person answers with the job that is
     already waiting or running. Without a seed one is drawn, and the request still counts as the same. Raises
     `Refusal` for a picture that is not the person's, an unknown or untrained model, parameters or a seed out of
-    range, and too many unfinished jobs.
+    range, and a person who is at a limit. A job that one of the staff asks for in the owner's name (`by_staff`, their
+    id) is neither limited nor reviewed.
     """
     _check_pictures(owner, version, mask)
     entry, parsed = _check_model(model, params)
@@ -54,7 +57,8 @@ def submit_job(
             return existing, False
         try:
             with transaction.atomic():
-                _check_limit(owner)
+                if not by_staff:
+                    check_limits(owner)
                 job = Job(
                     owner=owner,
                     picture_id=version.picture_id,
@@ -67,7 +71,8 @@ def submit_job(
                     queue=queue,
                     priority=priority,
                 )
-                return states.submit(job, actor=str(owner.pk)), True
+                review = settings.JOBS.review and not by_staff
+                return states.submit(job, actor=by_staff or str(owner.pk), review=review), True
         except IntegrityError:
             # Either the same request came in at this moment and is now the one to answer with, or something else
             # is wrong with the row.
@@ -114,14 +119,6 @@ def _check_model(model: str, params: Mapping[str, Any] | None) -> tuple[ModelEnt
 def _check_seed(seed: int | None) -> None:
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
         raise Refusal("bad_seed", f"The seed must be a whole number from 0 to {LARGEST_SEED}.")
-
-
-def _check_limit(owner: User) -> None:
-    most = settings.JOBS.max_active_per_user
-    if Job.objects.active().filter(owner=owner).count() >= most:
-        raise Refusal(
-            "too_many_jobs", f"You have {most} unfinished jobs. Wait for one to end, or cancel one.", status=429
-        )
 
 
 def _check_still_there(version: Version, mask: Mask) -> None:
