@@ -41,7 +41,7 @@ def compute_used(owner: User) -> float:
     """Seconds that the person's jobs have run within the last 24 hours, those that run now included."""
     now = timezone.now()
     running = Job.objects.filter(owner=owner, status=Job.Status.RUNNING, started_at__isnull=False)
-    under_way = sum((now - started).total_seconds() for started in running.values_list("started_at", flat=True))
+    under_way: float = sum((now - started).total_seconds() for started in running.values_list("started_at", flat=True))
     return attempts.seconds_of_day(owner.pk, now) + max(0.0, under_way)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 720.0, 220.0
@@ -57,7 +57,7 @@ class Chart:
 
 
 def columns(
-    title: str, labels: Sequence[str], series: dict[str, Sequence[float]], *, unit: str = "", stacked: bool = True
+    title: str, labels: Sequence[str], series: Mapping[str, Sequence[float]], *, unit: str = "", stacked: bool = True
 ) -> Chart:
     """A column chart: one column a label, its parts stacked or side by side. Values are 0 or more, in `unit`."""
     totals = [sum(values) if stacked else max(values, default=0.0) for values in zip(*series.values(), strict=True)]

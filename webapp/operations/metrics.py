@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.db.models import Count, F, Min, Q, Sum
@@ -102,8 +103,8 @@ def _attempts() -> Iterator[Metric]:
 def _histogram(name: str, text: str, field: str) -> HistogramMetricFamily:
     family = HistogramMetricFamily(name, text, labels=["queue"])
     sums = {f"up_to_{place}": Count("pk", filter=Q(**{f"{field}__lte": end})) for place, end in enumerate(BUCKETS)}
-    rows = Attempt.objects.order_by().values(key=F("queue")).annotate(total=Sum(field), count=Count("pk"), **sums)
-    for row in rows:
+    rows: Any = Attempt.objects.order_by().values(key=F("queue"))
+    for row in rows.annotate(total=Sum(field), count=Count("pk"), **sums):
         buckets = [(str(end), row[f"up_to_{place}"]) for place, end in enumerate(BUCKETS)]
         family.add_metric([row["key"]], [*buckets, ("+Inf", row["count"])], row["total"])
     return family

@@ -180,7 +180,7 @@ def _people(rows: Any) -> list[Share]:
 
 def _floor(moment: datetime, *, hourly: bool) -> datetime:
     local = timezone.localtime(moment)
-    return local.replace(minute=0, second=0, microsecond=0, **({} if hourly else {"hour": 0}))
+    return local.replace(hour=local.hour if hourly else 0, minute=0, second=0, microsecond=0)
 
 
 def _moments(first: datetime, now: datetime, *, hourly: bool) -> list[datetime]:

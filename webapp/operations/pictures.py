@@ -38,7 +38,7 @@ def mask(request: HttpRequest, job_id: UUID) -> HttpResponseBase:
 
 
 def _job(job_id: UUID) -> Job:
-    found = Job.objects.select_related("source", "mask", "result").filter(pk=job_id).first()
+    found: Job | None = Job.objects.select_related("source", "mask", "result").filter(pk=job_id).first()
     if found is None:
         raise not_found()
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from urllib.parse import urlencode
@@ -54,7 +54,7 @@ class Filters:
     @classmethod
     def read(cls, given: Mapping[str, str]) -> Filters:
         """From a query string."""
-        choices = {"state": STATES, "age": AGES, "queue": Job.Queue.values}
+        choices: dict[str, Collection[str]] = {"state": STATES, "age": AGES, "queue": Job.Queue.values}
         values = {name: given.get(name, "").strip()[:120] for name in cls.__slots__}
         return cls(**{name: value if value in choices.get(name, [value]) else "" for name, value in values.items()})
 

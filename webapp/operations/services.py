@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 Action = AuditEntry.Action
 LOWEST_PRIORITY, HIGHEST_PRIORITY = -100, 100
 LONGEST_REASON = 250
+_LONGEST_NODE = 120
 
 
 @dataclass(slots=True)
@@ -136,7 +137,7 @@ def set_priority(staff: User, job: Job, priority: int, *, reason: str = "") -> J
 def drain(staff: User, node: str, *, reason: str = "") -> None:
     """Let a worker finish what it runs and claim nothing more; nothing happens to one that is drained already."""
     _check(staff)
-    if not node or len(node) > DrainedNode._meta.get_field("node").max_length:
+    if not node or len(node) > _LONGEST_NODE:
         raise Refusal("no_such_worker", "There is no such worker.", status=404)
     with transaction.atomic():
         _, created = DrainedNode.objects.get_or_create(node=node, defaults={"by": str(staff)[:300]})
