@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 WIDTH, HEIGHT = 720.0, 220.0
-_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 10.0, 26.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 44.0, 8.0, 12.0, 34.0
 _MOST_LABELS = 8
 
 
@@ -93,11 +93,15 @@ def columns(
 
 
 def nice_top(highest: float) -> float:
-    """The next of 1, 2, 5, 10, 20, … that is not below `highest`; 1 for nothing."""
+    """The next of 1, 1.5, 2, 3, 4, 5, 6, 8, 10, 15, … that is not below `highest`; 1 for nothing."""
     if highest <= 0:
         return 1.0
     power = 10.0 ** math.floor(math.log10(highest))
-    return next(factor * power for factor in (1.0, 2.0, 5.0, 10.0) if factor * power >= highest * 0.999999)
+    return next(
+        factor * power
+        for factor in (1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0)
+        if factor * power >= highest * 0.999999
+    )
 
 
 def number_text(value: float) -> str:
