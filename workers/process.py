@@ -40,6 +40,7 @@ def set_up(node: str, queues: Sequence[str]) -> None:
     global _supervisor, _runner
     try:
         assign_card(getattr(current_process(), "index", 0))
+        from inpainting.device import resolve_device
         from inpainting.engine import Engine
         from workers.runner import Runner
         from workers.supervisor import Supervisor
@@ -47,7 +48,10 @@ def set_up(node: str, queues: Sequence[str]) -> None:
         engine = Engine(device=env_str("WORKER_DEVICE", "auto"))
         _warm_up(engine)
         supervisor = Supervisor(
-            f"{node}:{os.getpid()}", device=str(engine.device), queues=",".join(queues), abilities=abilities()
+            f"{node}:{os.getpid()}",
+            device=resolve_device(engine.device),
+            queues=",".join(queues),
+            abilities=abilities(),
         )
         supervisor.start()
         _supervisor, _runner = supervisor, Runner(engine, supervisor)

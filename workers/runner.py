@@ -27,6 +27,7 @@ from webapp.photos.findings import NewOverlay, NewSourceMap
 from webapp.photos.renditions import Made, render, store_rendition
 from workers.findings import packed_overlays, packed_sources
 from workers.progress import Reporter
+from workers.rest import rest_while_drained
 from workers.supervisor import Supervisor, Watch, settle
 
 if TYPE_CHECKING:
@@ -49,7 +50,9 @@ class Runner:
         self._free_since = timezone.now()
 
     def run_next(self, queue: str) -> Job | None:
-        """Claim the next job of `queue` and run it to its end; None when nothing waits there."""
+        """Claim the next job of `queue` and run it to its end; None when nothing waits there or the worker rests."""
+        if not rest_while_drained(self._supervisor.name):
+            return None
         job = claims.claim_next(queue, worker=self._supervisor.name)
         if job is None:
             return None

@@ -34,6 +34,7 @@ VERSION = {
 }
 JOB = {
     *("id", "picture", "source", "result", "model", "model_title", "status", "queue", "position", "attempt", "stage"),
+    *("expected_start", "expected_finish"),
     *("fraction", "steps_done", "steps_total", "seconds_left", "preview", "error", "error_code", "created_at"),
     *("started_at", "finished_at", "timings", "kind", "selection"),
 }

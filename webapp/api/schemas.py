@@ -132,6 +132,8 @@ class JobOut(Schema):
     status: Literal["held", "queued", "running", "succeeded", "failed", "cancelled"]
     queue: str
     position: int | None = Field(description="Counts from 1; only for jobs that wait.")
+    expected_start: datetime | None = Field(description="Only for jobs that wait; null when it cannot be known.")
+    expected_finish: datetime | None = Field(description="Null when such a job was never measured.")
     attempt: int
     stage: str
     fraction: float

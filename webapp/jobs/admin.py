@@ -9,10 +9,13 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from webapp.jobs import services, states
 from webapp.jobs.models import Job, Transition, WorkerSeen
+from webapp.operations import services
+from webapp.operations.access import staff_of
 
 if TYPE_CHECKING:
+    from webapp.accounts.models import User
+
     _TransitionTable = admin.TabularInline[Transition, Job]
     _JobModelAdmin = admin.ModelAdmin[Job]
     _WorkerModelAdmin = admin.ModelAdmin[WorkerSeen]
@@ -54,27 +57,29 @@ class JobAdmin(_ReadOnly, _JobModelAdmin):
         """All but the priority, which has no state behind it."""
         return [field.name for field in Job._meta.fields if field.name != "priority"]
 
+    def save_model(self, request: HttpRequest, obj: Job, form: Any, change: bool) -> None:
+        """The priority, by the service that writes the audit log."""
+        stored = Job.objects.get(pk=obj.pk)
+        if stored.priority != obj.priority:
+            services.set_priority(staff_of(request), stored, obj.priority)
+
     @admin.action(description="Hold: keep from being started", permissions=["change"])
     def hold(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._move_each(request, jobs, lambda job, actor: states.hold(job, actor=actor))
+        self._do_with_each(request, jobs, services.hold)
 
     @admin.action(description="Release what was held", permissions=["change"])
     def release(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._move_each(request, jobs, lambda job, actor: states.release(job, actor=actor))
+        self._do_with_each(request, jobs, services.release)
 
     @admin.action(description="Cancel", permissions=["change"])
     def cancel(self, request: HttpRequest, jobs: QuerySet[Job]) -> None:
-        self._move_each(request, jobs, lambda job, actor: services.cancel_job(job, actor=actor))
+        self._do_with_each(request, jobs, services.cancel)
 
-    def _move_each(self, request: HttpRequest, jobs: QuerySet[Job], move: Callable[[Job, str], Job]) -> None:
-        moved, left = 0, 0
-        for job in jobs:
-            before = job.status
-            try:
-                moved += move(job, str(request.user.pk)).status != before
-            except states.Lost:
-                left += 1
-        self.message_user(request, f"{moved} of {len(jobs)} jobs changed.", messages.WARNING if left else messages.INFO)
+    def _do_with_each(self, request: HttpRequest, jobs: QuerySet[Job], do: Callable[[User, Job], Job]) -> None:
+        staff = staff_of(request)
+        outcome = services.on_many(jobs, lambda job: do(staff, job))
+        level = messages.WARNING if outcome.refused else messages.INFO
+        self.message_user(request, f"{outcome.done} of {len(jobs)} jobs changed.", level)
 
 
 @admin.register(WorkerSeen)

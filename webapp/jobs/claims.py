@@ -8,6 +8,8 @@ The order within a queue:
    oldest waiting job is oldest. A person with a thousand jobs waiting delays another's first job by at most one.
 3. **Age**: that person's oldest job.
 
+People who have as many jobs running as `JOB_MAX_RUNNING_PER_USER` allows have no turn until one of them ends.
+
 Two workers never get the same job: on PostgreSQL the row is locked with ``SKIP LOCKED`` while it is taken; on SQLite
 ``BEGIN IMMEDIATE`` admits one writer at a time. In both cases `states.begin` compares and sets, which decides.
 """
@@ -17,6 +19,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
 from django.db.models import Count, F, OuterRef, QuerySet, Subquery
@@ -69,11 +72,23 @@ def _next_job(queue: str) -> Job | None:
     """The next job by policy that no other transaction is taking, locked where the database can."""
     for priority in _waiting(queue).order_by("-priority").values_list("priority", flat=True).distinct():
         for owner in _owners_in_turn(queue, priority).iterator(chunk_size=16):
+            if not _may_start(owner):
+                continue
             oldest = _waiting(queue).filter(priority=priority, owner=owner).order_by("created_at", "pk")
             job = oldest.select_for_update(skip_locked=True).first()
             if job is not None:
                 return job
     return None
+
+
+def _may_start(owner: UUID) -> bool:
+    """Whether the person may have one more job running, which nobody else can change before this transaction ends."""
+    most = settings.JOBS.max_running_per_user
+    if not most:
+        return True
+    if get_user_model().objects.select_for_update(skip_locked=True).filter(pk=owner).first() is None:
+        return False  # another worker is starting a job of theirs at this moment
+    return Job.objects.filter(owner=owner, status=Job.Status.RUNNING).count() < most
 
 
 def _owners_in_turn(queue: str, priority: int) -> QuerySet[Any, UUID]:

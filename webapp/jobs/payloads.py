@@ -13,13 +13,16 @@ from webapp.jobs import claims
 from webapp.jobs.events import PreviewInfo
 from webapp.jobs.models import Job
 from webapp.jobs.previews import newest_preview
+from webapp.operations import estimates
 
 
 def job_payload(job: Job) -> dict[str, Any]:
     """The Job JSON of the API: ids as text, times in ISO 8601, durations in seconds.
 
-    `position` counts from 1 and is given for queued jobs; `preview` while the job runs and Redis still has one.
+    `position` counts from 1 and is given for queued jobs, as are `expected_start` and `expected_finish` (the latter
+    for running ones too) when such jobs were measured before; `preview` while the job runs and Redis still has one.
     """
+    expected = estimates.expected(job)
     return {
         "id": str(job.pk),
         "kind": job.kind,
@@ -32,6 +35,8 @@ def job_payload(job: Job) -> dict[str, Any]:
         "status": job.status,
         "queue": job.queue,
         "position": claims.position(job),
+        "expected_start": _iso(expected.start),
+        "expected_finish": _iso(expected.finish),
         "attempt": job.attempt,
         "stage": job.stage,
         "fraction": job.fraction,

@@ -16,6 +16,7 @@ from django.db.models.functions import Now
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
 from webapp.jobs import states
+from webapp.jobs.limits import check_limits
 from webapp.jobs.models import Job, WorkerSeen
 from webapp.jobs.querysets import ACTIVE
 from webapp.photos.drafts import draft_is_submitted
@@ -42,13 +43,15 @@ def submit_job(
     seed: int | None = None,
     queue: str = Job.Queue.INTERACTIVE,
     priority: int = 0,
+    by_staff: str = "",
 ) -> tuple[Job, bool]:
     """Ask for `mask` of `version` to be filled; returns ``(job, created)``. A draft of just that mask is done with.
 
     The same request (photo, hole, model, parameters, given seed) of the same person answers with the job that is
     already waiting or running. Without a seed one is drawn, and the request still counts as the same. Raises
     `Refusal` for a picture that is not the person's, an unknown or untrained model, parameters or a seed out of
-    range, and too many unfinished jobs.
+    range, and a person who is at a limit. A job that one of the staff asks for in the owner's name (`by_staff`, their
+    id) is neither limited nor reviewed.
     """
     _check_pictures(owner, version, mask)
     entry, parsed = _check_model(model, params)
@@ -65,7 +68,7 @@ def submit_job(
         queue=queue,
         priority=priority,
     )
-    answer = _submit(job)
+    answer = _submit(job, by_staff=by_staff)
     draft_is_submitted(owner, mask)
     return answer
 
@@ -101,8 +104,8 @@ def abilities() -> list[str]:
     return [kind for kind in SELECTIONS if kind in able]
 
 
-def _submit(job: Job) -> tuple[Job, bool]:
-    """The active job of the same fingerprint, or `job` itself, queued."""
+def _submit(job: Job, *, by_staff: str = "") -> tuple[Job, bool]:
+    """The active job of the same fingerprint, or `job` itself, queued (or held for review)."""
     owner, fingerprint = job.owner, job.fingerprint
     for _ in range(_RACES):
         existing = Job.objects.active().filter(owner=owner, fingerprint=fingerprint).first()
@@ -110,8 +113,11 @@ def _submit(job: Job) -> tuple[Job, bool]:
             return existing, False
         try:
             with transaction.atomic():
-                _check_limit(owner)
-                return states.submit(job, actor=str(owner.pk)), True
+                if not by_staff:
+                    check_limits(owner)
+                # A selection makes a mask, not a picture: there is nothing in it to review.
+                review = settings.JOBS.review and not by_staff and job.kind == Job.Kind.FILL
+                return states.submit(job, actor=by_staff or str(owner.pk), review=review), True
         except IntegrityError:
             # Either the same request came in at this moment and is now the one to answer with, or something else
             # is wrong with the row.
@@ -158,14 +164,6 @@ def _check_model(model: str, params: Mapping[str, Any] | None) -> tuple[ModelEnt
 def _check_seed(seed: int | None) -> None:
     if seed is not None and not (isinstance(seed, int) and 0 <= seed <= LARGEST_SEED):
         raise Refusal("bad_seed", f"The seed must be a whole number from 0 to {LARGEST_SEED}.")
-
-
-def _check_limit(owner: User) -> None:
-    most = settings.JOBS.max_active_per_user
-    if Job.objects.active().filter(owner=owner).count() >= most:
-        raise Refusal(
-            "too_many_jobs", f"You have {most} unfinished jobs. Wait for one to end, or cancel one.", status=429
-        )
 
 
 def _check_still_there(version: Version, mask: Mask) -> None:

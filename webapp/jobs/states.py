@@ -5,7 +5,7 @@ history, in one transaction. Whoever loses the race gets `Lost` and must not tou
 the job's watchers are told, and a job that became ready gets a token.
 
     held ↔ queued → running → succeeded | failed | cancelled
-    held, queued → cancelled
+    held, queued → cancelled; held → cancelled also by a reviewer who rejects it
     running → queued: taken back by the sweep, or handed back by a worker that is told to stop
 """
 
@@ -13,11 +13,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models.functions import Now
 
 from webapp.jobs import dispatch, events
-from webapp.jobs.models import Job, Transition
+from webapp.jobs.models import Job, Transition, WorkerSeen
+from webapp.operations import attempts
 
 Status = Job.Status
 
@@ -36,13 +38,14 @@ class Lost(Exception):
     """The job is no longer in the state or the attempt that the caller knew: somebody else moved it."""
 
 
-def submit(job: Job, *, actor: str) -> Job:
-    """Insert a new job as queued, and send its token on commit."""
+def submit(job: Job, *, actor: str, review: bool = False) -> Job:
+    """Insert a new job as queued, and send its token on commit; with `review` as held until staff approve it."""
+    first = Status.HELD if review else Status.QUEUED
     with transaction.atomic():
-        job.status = Status.QUEUED
-        job.queued_at = Now()  # the database's clock rules
+        job.status = first
+        job.queued_at = None if review else Now()  # the database's clock rules
         job.save(force_insert=True)
-        _record(job, "", Status.QUEUED, actor, "")
+        _record(job, "", first, actor, "waits for review" if review else "")
     job.refresh_from_db()
     return job
 
@@ -101,6 +104,20 @@ def cancel(job: Job, *, actor: str) -> Job:
     return _move(job, Status.CANCELLED, only_from=UNFINISHED, actor=actor, seconds_left=None, finished_at=Now())
 
 
+def reject(job: Job, *, actor: str, message: str) -> Job:
+    """held → cancelled by a reviewer; `message` is a sentence for the person who asked."""
+    return _move(
+        job,
+        Status.CANCELLED,
+        only_from=(Status.HELD,),
+        actor=actor,
+        reason="rejected",
+        error_code="rejected",
+        error=message,
+        finished_at=Now(),
+    )
+
+
 def hold(job: Job, *, actor: str, reason: str = "") -> Job:
     """queued → held: nobody claims it until it is released."""
     return _move(job, Status.HELD, only_from=(Status.QUEUED,), actor=actor, reason=reason)
@@ -149,8 +166,15 @@ def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: 
         hit = Job.objects.filter(pk=job.pk, status=came_from, attempt=job.attempt).update(status=to, **changes)
         if hit != 1:
             raise Lost(f"Job {job.pk} is no longer {came_from} in attempt {job.attempt}.")
+        worker, started_at, queued_at = job.worker, job.started_at, job.queued_at
         job.refresh_from_db()
         _record(job, came_from, to, actor, reason)
+        if came_from == Status.RUNNING and started_at is not None:
+            device = WorkerSeen.objects.filter(name=worker).values_list("device", flat=True).first() or ""
+            attempts.note(job, worker=worker, device=device, started_at=started_at, queued_at=queued_at)
+            if settings.JOBS.max_running_per_user:  # the owner may have another job that was passed over until now
+                queue = job.queue
+                transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
     return job
 
 

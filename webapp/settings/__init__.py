@@ -66,6 +66,7 @@ INSTALLED_APPS = [
     "webapp.photos",
     "webapp.jobs",
     "webapp.galleries",
+    "webapp.operations",
     "webapp.api",
 ]
 
@@ -189,6 +190,8 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(https=_transport.https)
 
 LOGGING = logging_settings()
+
+METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 
 # What belongs to Redis, Celery, Channels and jobs
 _queue = queue_settings(VAR_DIR)

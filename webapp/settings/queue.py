@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from webapp.settings.env import env_int, env_str
+from webapp.settings.env import env_bool, env_int, env_str
 
 QUEUE_PREFIX = "reweave:"
 """Stands before every key that Celery's broker makes, so that a Redis may be shared with other programs."""
@@ -35,6 +35,12 @@ class JobSettings:
     shutdown_grace: float
     """How long a running job may go on after the worker is told to stop, before it is handed back."""
     max_active_per_user: int
+    max_running_per_user: int
+    """How many jobs of one person run at the same time; 0 for as many as there are workers."""
+    compute_per_day: int
+    """Seconds that one person's jobs may run within 24 hours; 0 for no limit."""
+    review: bool
+    """Whether jobs wait until staff approve them."""
     time_limits: dict[str, int]
     """Longest run of one attempt, by queue."""
 
@@ -89,6 +95,9 @@ def _job_settings() -> JobSettings:
         stop_grace=1.0,
         shutdown_grace=env_int("JOB_SHUTDOWN_GRACE_SECONDS", 2, minimum=0, maximum=3600),
         max_active_per_user=env_int("JOB_MAX_ACTIVE_PER_USER", 50, minimum=1, maximum=1_000_000),
+        max_running_per_user=env_int("JOB_MAX_RUNNING_PER_USER", 0, minimum=0, maximum=10_000),
+        compute_per_day=env_int("JOB_COMPUTE_SECONDS_PER_DAY", 4 * 3600, minimum=0, maximum=10_000_000),
+        review=env_bool("REVIEW_JOBS", False),
         time_limits={
             "interactive": env_int("JOB_TIME_LIMIT_SECONDS", 3600, minimum=1, maximum=604_800),
             "batch": env_int("JOB_BATCH_TIME_LIMIT_SECONDS", 6 * 3600, minimum=1, maximum=604_800),
