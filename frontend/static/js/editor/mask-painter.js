@@ -9,8 +9,6 @@ import { intersect, isEmpty } from "./geometry.js";
 /** @typedef {import("./geometry.js").Viewport} Viewport */
 /** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
 
-/** The red thread at half strength: one flat tone however often a spot is painted over. */
-const TONE = { red: 226, green: 52, blue: 40, alpha: 0.5 };
 const DASH = 7;
 
 /**
@@ -24,8 +22,18 @@ function word(red, green, blue, alpha) {
   return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** By how many of the four samples of a device pixel lie in the hole. */
-const FLAT = [0, 0.25, 0.5, 0.75, 1].map((share) => word(TONE.red, TONE.green, TONE.blue, TONE.alpha * share));
+/**
+ * One flat tone, however often a spot is painted over.
+ *
+ * @param {string} colour as in “#e23428”
+ * @param {number} opacity 0 to 1
+ * @returns {number[]} the tone by how many of the four samples of a device pixel lie in the hole
+ */
+export function flatTone(colour, opacity) {
+  const value = Number.parseInt(colour.slice(1), 16);
+  return [0, 0.25, 0.5, 0.75, 1].map((share) => word(value >> 16, (value >> 8) & 255, value & 255, opacity * share));
+}
+
 const STITCH = word(255, 255, 255, 0.95);
 const CLOTH = word(26, 33, 64, 0.55);
 
@@ -82,8 +90,9 @@ function lookup(from, to, origin, scale, ratio, shift, length) {
  * @param {number} ratio
  * @param {Rect} area device pixels
  * @param {Uint32Array} pixels area's width × height; every one is written
+ * @param {number[]} tone of `flatTone`
  */
-export function paintFlat(mask, viewport, ratio, area, pixels) {
+export function paintFlat(mask, viewport, ratio, area, pixels, tone) {
   const { data, width, height } = mask;
   const { x, y, scale } = viewport;
   const columns = area.right - area.left;
@@ -101,7 +110,7 @@ export function paintFlat(mask, viewport, ratio, area, pixels) {
       const c0 = /** @type {number} */ (x0[i]);
       const c1 = /** @type {number} */ (x1[i]);
       const hits = at(r0, c0) + at(r0, c1) + at(r1, c0) + at(r1, c1);
-      pixels[j * columns + i] = /** @type {number} */ (FLAT[hits]);
+      pixels[j * columns + i] = /** @type {number} */ (tone[hits]);
     }
   }
 }

@@ -95,6 +95,29 @@ export class MaskRaster {
     return box;
   }
 
+  /**
+   * Fill runs of pixels, as shapes and selections are made of.
+   *
+   * @param {Rect} box holds all the runs, in photo pixels
+   * @param {boolean} erase
+   * @param {(fill: (y: number, from: number, to: number) => void) => void} draw `to` is exclusive
+   * @returns {Rect} what may have changed
+   */
+  runs(box, erase, draw) {
+    const inside = intersect(box, this.bounds);
+    if (isEmpty(inside)) return inside;
+    this.#touch(inside);
+    const { data, width } = this;
+    const value = erase ? 0 : HOLE;
+    draw((y, from, to) => {
+      const first = Math.max(from, inside.left);
+      const last = Math.min(to, inside.right);
+      if (first < last && y >= inside.top && y < inside.bottom) data.fill(value, y * width + first, y * width + last);
+    });
+    if (!erase) this.extent = union(this.extent, inside);
+    return inside;
+  }
+
   /** Everything known. @returns {Rect} */
   clear() {
     const box = this.extent;
