@@ -61,6 +61,8 @@ class SourceMap:
     """The crop in photo pixels."""
     sources: NDArray[np.int32]
     """(h, w, 2): (y, x) in photo pixels, -1 where there is none; stretched over the box."""
+    patch: int = 1
+    """Side in photo pixels of the patches that the sources are the centres of."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

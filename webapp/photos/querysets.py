@@ -41,3 +41,15 @@ class MaskQuerySet(_PartOfPicture):
 
 class VersionQuerySet(_PartOfPicture):
     pass
+
+
+class FindingQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What models reported about the pictures that `user` may open."""
+        return self.filter(version__picture__owner=user) if user.is_authenticated else self.none()
+
+
+class DraftQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Drafts that `user` painted, on pictures that they may open."""
+        return self.filter(owner=user, picture__owner=user) if user.is_authenticated else self.none()
