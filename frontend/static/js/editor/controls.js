@@ -22,6 +22,7 @@ export class Controls {
     this.outlineOptions = byId("outline-options", HTMLElement);
     this.objectOptions = byId("object-options", HTMLElement);
     this.autoRun = byId("auto-run", HTMLInputElement);
+    this.eye = byId("peek", HTMLButtonElement);
     this.size.addEventListener("input", () => editor.hand.setBrush(sliderToSize(this.size.valueAsNumber, MAX_BRUSH)));
     this.autoRun.addEventListener("change", () => editor.setAutoRun(this.autoRun.checked));
     this.#wireWand();
@@ -41,6 +42,7 @@ export class Controls {
       this.hint,
       editor.empty ? "Paint over what should go, then fill." : `${groupDigits(editor.session.holePixels)} pixels to fill`,
     );
+    this.eye.disabled = !editor.canCompare;
     this.autoRun.checked = editor.autoRun;
     const { id } = hand.tool;
     this.wandOptions.hidden = id !== "wand";
@@ -93,7 +95,7 @@ export class Controls {
 
   /** The eye: what was before shows as long as it is held. */
   #wirePeek() {
-    const eye = byId("peek", HTMLButtonElement);
+    const { eye } = this;
     const { compare } = this.editor;
     eye.addEventListener("pointerdown", (event) => {
       eye.setPointerCapture(event.pointerId);
