@@ -34,7 +34,7 @@ test("the wand takes what is alike in every channel and hangs together by its si
   assert.deepEqual(select(10, true), ["###..", "#.#..", "..#..", "....."]);
   assert.deepEqual(select(11, true), ["###..", "#.#..", "..#..", "###.."]);
   assert.deepEqual(select(10, false), ["###.#", "#.#.#", "..#.#", "##..#"]);
-  assert.deepEqual(select(255, true), ["#####", "#####", "..#..", "....."]);
+  assert.deepEqual(select(255, true), ["#####", "#####", "#####", "#####"]);
   assert.throws(() => selectByColour(rgba, width, height, { x: 5, y: 0 }, 1, true), RangeError);
 });
 
