@@ -96,12 +96,24 @@ export function paintFlat(mask, viewport, ratio, area, pixels, tone) {
   const { data, width, height } = mask;
   const { x, y, scale } = viewport;
   const columns = area.right - area.left;
+  const full = /** @type {number} */ (tone[4]);
+  if (scale * ratio >= 1) {
+    const xs = lookup(area.left, area.right, x, scale, ratio, 0.5, width);
+    const ys = lookup(area.top, area.bottom, y, scale, ratio, 0.5, height);
+    for (let j = 0; j < ys.length; j += 1) {
+      const row = /** @type {number} */ (ys[j]) * width;
+      for (let i = 0; i < columns; i += 1) {
+        const column = /** @type {number} */ (xs[i]);
+        pixels[j * columns + i] = row >= 0 && column >= 0 && data[row + column] !== 0 ? full : 0;
+      }
+    }
+    return;
+  }
   // Where the photo is shown smaller than it is, four samples a pixel keep the edge from looking torn.
-  const [a, b] = scale * ratio < 1 ? [0.25, 0.75] : [0.5, 0.5];
-  const x0 = lookup(area.left, area.right, x, scale, ratio, a, width);
-  const x1 = lookup(area.left, area.right, x, scale, ratio, b, width);
-  const y0 = lookup(area.top, area.bottom, y, scale, ratio, a, height);
-  const y1 = lookup(area.top, area.bottom, y, scale, ratio, b, height);
+  const x0 = lookup(area.left, area.right, x, scale, ratio, 0.25, width);
+  const x1 = lookup(area.left, area.right, x, scale, ratio, 0.75, width);
+  const y0 = lookup(area.top, area.bottom, y, scale, ratio, 0.25, height);
+  const y1 = lookup(area.top, area.bottom, y, scale, ratio, 0.75, height);
   const at = (/** @type {number} */ row, /** @type {number} */ column) => (row >= 0 && column >= 0 && data[row * width + column] ? 1 : 0);
   for (let j = 0; j < y0.length; j += 1) {
     const r0 = /** @type {number} */ (y0[j]);
