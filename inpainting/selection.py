@@ -48,6 +48,8 @@ _TEXT_MARGIN = 0.05
 class SelectionError(ValueError):
     """Nothing to select was found, or it cannot be looked for here; the text is meant for people."""
 
+    code = "cannot_select"
+
 
 def abilities() -> list[Kind]:
     """What can be selected with the packages that are installed."""

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Timings = dict[str, float]
-_UNEXPECTED = "Something went wrong while filling this photo. It was noted for the people who run this site."
+_UNEXPECTED = "Something went wrong while working on this photo. It was noted for the people who run this site."
 _NO_MEMORY = "This machine has too little memory to fill such a large hole. A smaller hole or another model may work."
 
 
@@ -96,13 +96,15 @@ class Runner:
         )
         timings.update(result.timings)
         clock.skip()
-        # Both let go of the interpreter's lock, so on two cores the second one is free.
+        # All of them let go of the interpreter's lock, so on two cores the second one is free.
         display = self._helper.submit(render, result.photo, "display")
+        overlays = self._helper.submit(packed_overlays, result.overlays)
+        sources = self._helper.submit(packed_sources, result.sources)
         png = encode(result.photo, "PNG")
         clock.lap("encode")
-        findings = packed_overlays(result.overlays), packed_sources(result.sources)
+        files = _Files(png, display.result(), overlays.result(), sources.result())
         clock.lap("pack")
-        _store(watch, result, _Files(png, display.result(), *findings), timings, clock)
+        _store(watch, result, files, timings, clock)
 
 
 @dataclass(frozen=True, slots=True)

@@ -171,7 +171,7 @@ def settle(watch: Watch) -> None:
                 job,
                 actor=job.worker,
                 code="too_long",
-                message=f"Filling took longer than the {minutes} min allowed. Try a smaller hole or a faster model.",
+                message=f"This took longer than the {minutes} min allowed. Try a smaller hole or a faster model.",
             )
     except states.Lost:
         logger.info("Job %s was moved by somebody else before attempt %d ended.", job.pk, job.attempt)

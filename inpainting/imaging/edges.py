@@ -47,7 +47,7 @@ def refine_edge(
         above, before = max(0, top - 2 * radius), max(0, left - 2 * radius)
         around = (slice(above, bottom + 2 * radius), slice(before, right + 2 * radius))
         guide = pixels[around].astype(np.float32) / np.float32(255.0)
-        filtered = _guided(guide, soft[around], radius)
+        filtered = _guided(guide, np.asarray(soft[around], dtype=np.float32), radius)
         inner = filtered[top - above : bottom - above, left - before : right - before]
         tile = (slice(top, bottom), slice(left, right))
         refined[tile] = np.where(band[tile], inner > 0.5, refined[tile])

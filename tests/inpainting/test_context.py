@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -97,6 +97,7 @@ def test_native_scale_keeps_values_and_hides_the_hole(dtype: Any, channels: int)
 
 @settings(max_examples=40, deadline=None)
 @given(height=st.integers(30, 300), width=st.integers(30, 300), side=st.integers(8, 120), radius=st.floats(1, 40))
+@example(height=30, width=30, side=8, radius=27.0)
 def test_nothing_of_the_hole_reaches_the_model(height: int, width: int, side: int, radius: float) -> None:
     mask = disc(height, width, center=(height / 3, width / 3), radius=radius)
     assume(not mask.all())

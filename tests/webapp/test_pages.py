@@ -54,6 +54,7 @@ def test_the_editor_starts_with_what_the_api_would_say(as_ada: Client, picture: 
     boot = answer.context["boot"]
     assert boot["picture"] == as_ada.get(f"/api/pictures/{picture.pk}").json()
     assert boot["models"] == as_ada.get("/api/models").json()
+    assert boot["abilities"] == as_ada.get("/api/abilities").json()
     assert boot["urls"] == {"api": "/api/", "socket": "/ws/live/", "home": "/", "pictures": "/pictures/"}
     found = re.search(rb'<script id="boot" type="application/json">(.*?)</script>', answer.content, re.DOTALL)
     assert found is not None

@@ -62,7 +62,7 @@ def shared_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
                 )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # a module that sweeps by itself must not meet another sweeper
 def sweeper(redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Beat and the maintenance worker, sweeping every second."""
     with django_db_blocker.unblock():

@@ -52,7 +52,7 @@ def abilities_out() -> AbilitiesOut:
 
 
 def picture_out(picture: Picture) -> PictureOut:
-    """A picture as its owner sees it; seven queries, however much belongs to it."""
+    """A picture as its owner sees it; at most eight queries, however many versions and batches there are."""
     rows = picture.versions.order_by("created_at", "id").prefetch_related("overlays", "sources")
     versions: list[Version] = list(rows)
     draft = picture.drafts.filter(owner=picture.owner_id).first()

@@ -67,7 +67,8 @@ def _in_order(models: Sequence[str] | None) -> list[str]:
 def _batch_of(jobs: Sequence[Job]) -> Batch | None:
     """The newest batch of just these jobs."""
     wanted = {job.pk for job in jobs}
-    for batch in Batch.objects.filter(jobs=jobs[0]).order_by("-created_at").prefetch_related("jobs"):
+    rows: list[Batch] = list(Batch.objects.filter(jobs=jobs[0]).order_by("-created_at").prefetch_related("jobs"))
+    for batch in rows:
         if {job.pk for job in batch.jobs.all()} == wanted:
             return batch
     return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from webapp.photos.files import write_file
-from webapp.photos.models import Overlay, SourceMap, Version
+from webapp.photos.models import LONGEST_NAME, LONGEST_TITLE, Overlay, SourceMap, Version
 
 OVERLAY_SUFFIX, SOURCES_SUFFIX = ".webp", ".bin"
 
@@ -47,8 +47,8 @@ def store_findings(version: Version, overlays: Sequence[NewOverlay], sources: Se
             top=top,
             right=right,
             bottom=bottom,
-            name=_cut(overlay.name, "name"),
-            title=_cut(overlay.title, "title"),
+            name=overlay.name[:LONGEST_NAME],
+            title=overlay.title[:LONGEST_TITLE],
         )
         write_file(row.file, OVERLAY_SUFFIX, overlay.data)
         rows.append(row)
@@ -70,8 +70,3 @@ def store_findings(version: Version, overlays: Sequence[NewOverlay], sources: Se
         write_file(source.file, SOURCES_SUFFIX, found.data)
         maps.append(source)
     SourceMap.objects.bulk_create(maps)
-
-
-def _cut(text: str, field: str) -> str:
-    longest = Overlay._meta.get_field(field).max_length
-    return text[:longest]

@@ -11,6 +11,9 @@ from django.db import models
 
 from webapp.photos.querysets import DraftQuerySet, FindingQuerySet, MaskQuerySet, PictureQuerySet, VersionQuerySet
 
+LONGEST_NAME, LONGEST_TITLE = 60, 120
+"""Of an overlay."""
+
 
 def unguessable_path(instance: models.Model, filename: str) -> str:
     """A storage path that says nothing about the picture and cannot be guessed: ``version/3f/3f9c….png``."""
@@ -161,8 +164,8 @@ class Overlay(Finding):
     """A picture of what happened inside a model, stretched over its box."""
 
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="overlays")
-    name = models.CharField(max_length=60)
-    title = models.CharField(max_length=120)
+    name = models.CharField(max_length=LONGEST_NAME)
+    title = models.CharField(max_length=LONGEST_TITLE)
 
 
 class SourceMap(Finding):
