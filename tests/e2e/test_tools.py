@@ -153,7 +153,9 @@ def test_export_import_and_what_the_studio_gets_are_the_same_pixels(editor: Edit
     assert np.array_equal(exported(editor), pixels >= 128)
     # Another kind of picture goes through the studio, by the same rule.
     colour = tmp_path / "mask.webp"
-    Image.fromarray(np.where(pixels[..., None] >= 128, 255, 0).repeat(3, 2).astype(np.uint8)).save(colour, lossless=True)
+    Image.fromarray(np.where(pixels[..., None] >= 128, 255, 0).repeat(3, 2).astype(np.uint8)).save(
+        colour, lossless=True
+    )
     editor.press("Shift+C")
     expect(page.locator("#stage-status")).to_have_text("Mask cleared")
     page.locator("#mask-file").set_input_files(colour)
