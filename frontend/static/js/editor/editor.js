@@ -31,7 +31,6 @@ import { lastOpened, rememberOpened } from "./version-memory.js";
 /** @typedef {import("../types.js").Version} Version */
 /** @typedef {import("./geometry.js").Point} Point */
 /** @typedef {import("./geometry.js").Rect} Rect */
-/** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
 
 export class Editor {
   /**
@@ -115,11 +114,6 @@ export class Editor {
 
   get empty() {
     return this.session.empty;
-  }
-
-  /** Show the picture as it was left, with the mask that was being painted. */
-  async open() {
-    await Promise.all([this.go(this.current), this.work.askAbilities()]);
   }
 
   changed() {
@@ -209,7 +203,7 @@ export class Editor {
    * Change the mask as a whole, as one step that can be undone.
    *
    * @param {string} label
-   * @param {(mask: MaskRaster) => Rect} change
+   * @param {(mask: import("./mask-raster.js").MaskRaster) => Rect} change
    */
   edit(label, change) {
     if (this.locked) return;
@@ -343,6 +337,8 @@ export class Editor {
 
   async #maskForm() {
     const form = new FormData();
+    await this.session.saveDraft();
+    this.session.holdBack();
     form.set("mask", await this.session.file(), "mask.png");
     return form;
   }

@@ -60,11 +60,11 @@ export class HistoryStrip {
         class: "version",
         type: "button",
         title: `${number}. ${name}, ${timeAgo(version.created_at)}${origin}`,
-        "aria-label": `Version ${number}: ${name}${origin}`,
         "data-version": version.id,
       },
       make("img", { src: version.thumb_url, alt: "", width: 84, height: 56, decoding: "async" }),
-      make("span", { class: "version__name" }, make("span", { class: "version__number" }, `${number}`), name),
+      make("span", { class: "version__name" }, make("span", { class: "version__number" }, `${number}`), ` ${name}`),
+      origin ? make("span", { class: "visually-hidden" }, origin) : null,
     );
     button.addEventListener("click", () => {
       this.#rest(null);

@@ -93,13 +93,26 @@ export class MaskSession {
   async finish(version) {
     clearTimeout(this.draftTimer);
     this.draftTimer = 0;
-    clearTimeout(this.shareTimer);
-    this.shareTimer = 0;
-    this.shared = null;
     const done = this.version;
+    const stale = this.shared !== null && this.shared.version === done;
+    this.holdBack();
+    this.shared = null;
     this.version = version;
     this.#forget();
-    if (done) await this.drafts.remove(done).catch((error) => console.warn(error));
+    if (!done) return;
+    try {
+      await this.drafts.remove(done);
+      // The studio drops a draft when its mask is sent in; one that came there afterwards would stay.
+      if (stale) await this.sharedDraft.save(done, null);
+    } catch (error) {
+      console.warn(error);
+    }
+  }
+
+  /** The mask is on its way as a fill: it need not reach the studio as a draft too. */
+  holdBack() {
+    clearTimeout(this.shareTimer);
+    this.shareTimer = 0;
   }
 
   /** @returns {Promise<Blob>} the mask as it is now, as a PNG; encoded once per change */

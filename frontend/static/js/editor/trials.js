@@ -82,8 +82,8 @@ export class Trials {
     const name = versionName(version);
     const proof = proofSentence(version.proof);
     const seconds = workedSeconds(version);
-    const choose = make("button", { class: "button button--primary", type: "button" }, "Continue with this");
-    choose.setAttribute("aria-label", `Continue with ${name}`);
+    const whose = make("span", { class: "visually-hidden" }, `: ${name}`);
+    const choose = make("button", { class: "button button--primary", type: "button" }, "Continue with this", whose);
     choose.addEventListener("click", () => {
       this.dialog.close();
       this.onChoose(version);

@@ -38,7 +38,8 @@ editor.onChange = () => {
   if (!asked) asked = requestAnimationFrame(refresh);
 };
 refresh();
-void editor.open();
+void editor.go(editor.current);
+void editor.work.askAbilities();
 
 document.addEventListener("fullscreenchange", refresh);
 // Leaving must not lose the last stroke; while the page is hidden it may be thrown away at any moment.
