@@ -205,3 +205,27 @@ test("the eraser is the brush the other way round, and erasing with it paints", 
   eraser.down(mask, { ...at, erase: true });
   assert.equal(mask.measure().pixels, full);
 });
+
+test("a stroke is what a round brush covers on its way, while its size changes too", () => {
+  const strokes = [
+    [{ x: 12.3, y: 14.8, radius: 6 }, { x: 44.1, y: 31.2, radius: 6 }],
+    [{ x: 50, y: 8, radius: 3 }, { x: 20, y: 40, radius: 9 }],
+    [{ x: 30, y: 25, radius: 12 }, { x: 34, y: 27, radius: 4 }],
+    [{ x: 5, y: 5, radius: 0.4 }, { x: 25, y: 5, radius: 0.4 }],
+  ];
+  for (const [a, b] of strokes) {
+    const mask = new MaskRaster(64, 48);
+    mask.stroke(a, b, false);
+    for (let y = 0; y < 48; y += 1) {
+      for (let x = 0; x < 64; x += 1) {
+        let nearest = Infinity;
+        for (let t = 0; t <= 1; t += 1 / 2048) {
+          const radius = Math.max(0.71, a.radius + (b.radius - a.radius) * t);
+          nearest = Math.min(nearest, Math.hypot(x + 0.5 - a.x - (b.x - a.x) * t, y + 0.5 - a.y - (b.y - a.y) * t) - radius);
+        }
+        // Pixels whose centre lies on the very edge may go either way.
+        if (Math.abs(nearest) > 0.01) assert.equal(mask.data[y * 64 + x] !== 0, nearest < 0, `${x}, ${y}: ${nearest}`);
+      }
+    }
+  }
+});

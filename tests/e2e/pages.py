@@ -152,6 +152,8 @@ class EditorPage:
     @property
     def hole_pixels(self) -> int:
         """What the panel says about the mask; 0 when nothing is painted."""
+        # The panel follows the mask once a frame.
+        self.page.evaluate("() => new Promise((seen) => requestAnimationFrame(() => requestAnimationFrame(seen)))")
         digits = re.sub(r"\D", "", self.page.locator("#fill-hint").inner_text())
         return int(digits or 0)
 

@@ -50,12 +50,13 @@ def test_brush_size_by_key_and_slider_stays_within_its_limits(editor: EditorPage
     output = editor.page.locator("#brush-px")
     before = int(output.inner_text().split()[0])
     editor.press("]", "]")
+    expect(output).not_to_have_text(f"{before} px")
     assert int(output.inner_text().split()[0]) > before
     for _ in range(60):
         editor.press("[")
-    assert output.inner_text() == "1 px"
+    expect(output).to_have_text("1 px")
     editor.page.locator("#brush-size").fill("100")
-    assert output.inner_text() == "600 px"
+    expect(output).to_have_text("600 px")
     editor.stroke((0.5, 0.5), (0.5, 0.5))
     assert editor.hole_pixels > 200_000
 

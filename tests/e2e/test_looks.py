@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.e2e.conftest import Complaints, NewPage
-from tests.e2e.pages import EditorPage, photo_bytes
+from tests.e2e.pages import LONG, EditorPage, photo_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -104,6 +104,13 @@ def test_the_editor_with_mask_and_with_result(new_page: NewPage, axe: str, width
     editor.cover_disc()
     look(page, f"editor-mask-{width}-{scheme}")
     check(page, axe)
+    page.locator("[popovertarget=mask-menu]").click()
+    look(page, f"editor-menu-{width}-{scheme}")
+    check(page, axe)
+    page.keyboard.press("Escape")
+    page.locator("[data-action=tool-wand]").click()
+    check(page, axe)
+    page.locator("[data-action=tool-brush]").click()
     # The way on is always in sight, however small the window.
     expect(page.locator("#fill-button")).to_be_in_viewport(ratio=1)
     editor.choose("telea")
@@ -120,6 +127,23 @@ def test_the_editor_with_mask_and_with_result(new_page: NewPage, axe: str, width
     check(page, axe)
     page.locator(".picture__delete").click()
     look(page, f"pictures-delete-{width}-{scheme}")
+    check(page, axe)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(390, "dark"), (1280, "light"), (2560, "light")])
+def test_results_side_by_side(new_page: NewPage, axe: str, width: int, scheme: str) -> None:
+    page = visitor(new_page, width, scheme)
+    editor = EditorPage.with_upload(page, photo_bytes())
+    editor.cover_disc()
+    page.locator("[data-action=fill-all]").click()
+    look(page, f"editor-trying-{width}-{scheme}")
+    check(page, axe)
+    expect(page.locator("#trials-dialog")).to_be_visible(timeout=LONG)
+    look(page, f"editor-trials-{width}-{scheme}")
+    check(page, axe)
+    page.get_by_role("button", name="Continue with").first.click()
+    editor.expect_result()
+    look(page, f"editor-branches-{width}-{scheme}")
     check(page, axe)
 
 

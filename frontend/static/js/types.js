@@ -9,17 +9,26 @@
  * @typedef {{id: string, parent: string | null, model: string, model_title: string, params: Record<string, any>,
  *   seed: number | null, width: number, height: number, bytes: number, created_at: string, mask_url: string | null,
  *   display_url: string, thumb_url: string, download_url: string, original_format: string,
- *   timings: Record<string, number>, proof: Proof, notes: Record<string, any>}} Version
- * @typedef {{url: string, box: [number, number, number, number]}} Preview
- *   The box is left, top, right, bottom in photo pixels.
+ *   timings: Record<string, number>, proof: Proof, notes: Record<string, any>, overlays: Overlay[],
+ *   sources: SourceMap[]}} Version
+ * @typedef {[number, number, number, number]} Box left, top, right, bottom in photo pixels
+ * @typedef {{name: string, title: string, url: string, box: Box}} Overlay
+ * @typedef {{url: string, box: Box, width: number, height: number, patch: number}} SourceMap
+ * @typedef {{url: string, box: Box}} Preview
+ * @typedef {"fill" | "select-object" | "select-text"} JobKind
  * @typedef {"held" | "queued" | "running" | "succeeded" | "failed" | "cancelled"} JobStatus
- * @typedef {{id: string, picture: string, source: string, result: string | null, model: string, model_title: string,
+ * @typedef {{id: string, kind: JobKind, picture: string, source: string, result: string | null,
+ *   selection: {mask_url: string, share: number} | null, model: string, model_title: string,
  *   status: JobStatus, queue: string, position: number | null, attempt: number, stage: string, fraction: number,
  *   steps_done: number | null, steps_total: number | null, seconds_left: number | null, preview: Preview | null,
  *   error: string, error_code: string, created_at: string, started_at: string | null, finished_at: string | null,
  *   timings: Record<string, number>}} Job
  * @typedef {{id: string, title: string, width: number, height: number, created_at: string, edit_url: string,
- *   versions: Version[], jobs: Job[]}} Picture
+ *   versions: Version[], jobs: Job[], draft: Draft | null, batches: PastBatch[]}} Picture
+ * @typedef {{version: string, url: string, updated_at: string}} Draft
+ * @typedef {{id: string, source: string, mask_url: string, created_at: string, jobs: string[],
+ *   results: string[]}} PastBatch
+ * @typedef {{batch: string, source: string, mask_url: string, created_at: string, jobs: Job[]}} Batch
  * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
  *   edit_url: string, changed_at: string}} PictureCard
  * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot

@@ -15,6 +15,7 @@
  * @property {() => void} run
  * @property {() => boolean} [enabled]
  * @property {() => boolean} [pressed] for buttons that stay down
+ * @property {boolean} [onStage] whether its keys count only while the photo has the focus, not on a button
  */
 
 /** @typedef {Pick<KeyboardEvent, "key" | "ctrlKey" | "metaKey" | "altKey" | "shiftKey">} KeyLike */

@@ -1,55 +1,76 @@
-/** The editor: brings photo, mask, hands and the running fill together. It owns the state; the parts own their looks. */
+/** The editor: brings photo, mask, hand and the running fills together. It owns the state; the parts own their looks. */
 
 import { byId } from "../lib/dom.js";
-import { call, sentence } from "../lib/http.js";
+import { sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
+import { Arrivals } from "./arrivals.js";
 import { Compare } from "./compare.js";
-import { clamp, Viewport } from "./geometry.js";
+import { clamp, EMPTY, Viewport } from "./geometry.js";
+import { Hand } from "./hand.js";
+import { Heavy } from "./heavy.js";
 import { HistoryStrip } from "./history-strip.js";
 import { MaskSession } from "./mask-session.js";
+import { MaskWork } from "./mask-work.js";
+import { Origins } from "./origins.js";
 import { Panel } from "./panel.js";
 import { PhotoStore } from "./photo-store.js";
-import { decodeGrey } from "./png.js";
-import { PointerInput } from "./pointers.js";
+import { prefer, preference } from "./preferences.js";
 import { ResultView } from "./result-view.js";
 import { Run } from "./run.js";
 import { Stage } from "./stage.js";
 import { Brush } from "./tools/brush.js";
+import { Lasso } from "./tools/lasso.js";
+import { ObjectStroke } from "./tools/object.js";
 import { PAN } from "./tools/pan.js";
+import { Rectangle } from "./tools/rectangle.js";
+import { Wand } from "./tools/wand.js";
+import { Trials } from "./trials.js";
 import { lastOpened, rememberOpened } from "./version-memory.js";
 
 /** @typedef {import("../types.js").Boot} Boot */
 /** @typedef {import("../types.js").Version} Version */
 /** @typedef {import("./geometry.js").Point} Point */
 /** @typedef {import("./geometry.js").Rect} Rect */
-/** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
-/** @typedef {import("./pointers.js").Sample} Sample */
-/** @typedef {import("./tools/tool.js").Tool} Tool */
-/** @typedef {import("./tools/tool.js").Dab} Dab */
-
-export const MAX_BRUSH = 600;
 
 export class Editor {
-  /** @param {Boot} boot */
-  constructor(boot) {
+  /**
+   * @param {Boot} boot
+   * @param {string} workerUrl
+   */
+  constructor(boot, workerUrl) {
     const { picture } = boot;
-    const first = picture.versions[0];
-    if (!first) throw new Error("A picture without versions cannot be edited.");
+    const { versions } = picture;
+    const newest = versions[versions.length - 1];
+    if (!newest) throw new Error("A picture without versions cannot be edited.");
     this.boot = boot;
+    this.api = boot.urls.api.replace(/\/$/, "");
     this.picture = picture;
-    this.current = lastOpened(picture.id, picture.versions) ?? picture.versions[picture.versions.length - 1] ?? first;
+    const drafted = versions.find((version) => version.id === picture.draft?.version);
+    this.current = lastOpened(picture.id, versions) ?? drafted ?? newest;
     /** Versions left by undoing a result, for redo. @type {Version[]} */
     this.forward = [];
-    this.session = new MaskSession(picture.width, picture.height, {
-      onEdited: () => this.changed(),
-      onNoDrafts: () => toast("This browser cannot keep drafts: an unfinished mask will not survive a reload."),
-    });
+    this.autoRun = preference("autoRun");
+    this.loading = true;
+    /** @type {() => void} */
+    this.onChange = () => undefined;
+
+    this.session = new MaskSession(
+      picture.width,
+      picture.height,
+      {
+        onEdited: () => this.changed(),
+        onNoDrafts: () => toast("This browser cannot keep drafts: an unfinished mask may not survive a reload."),
+      },
+      this.api,
+      picture.draft ?? null,
+    );
     this.mask = this.session.raster;
     this.undoStack = this.session.undoStack;
     this.viewport = new Viewport(picture.width, picture.height);
     this.element = byId("stage", HTMLElement);
     this.message = byId("stage-message", HTMLElement);
     this.status = byId("stage-status", HTMLElement);
+    this.connection = byId("connection", HTMLElement);
     this.stage = new Stage(
       {
         photo: byId("layer-photo", HTMLCanvasElement),
@@ -60,80 +81,39 @@ export class Editor {
       this.viewport,
       this.mask,
     );
-    /** @type {Record<string, Tool>} */
-    this.tools = { brush: new Brush("brush", "stroke", false), eraser: new Brush("eraser", "erasing", true), pan: PAN };
-    /** @type {Tool} */
-    this.tool = /** @type {Tool} */ (this.tools.brush);
-    this.brushSize = clamp(Math.round(Math.max(picture.width, picture.height) / 32), 6, 240);
-    this.spaceHeld = false;
-    /** @type {{at: Point, erase: boolean} | null} */
-    this.hover = null;
+    this.stage.setTone(preference("maskColour"), preference("maskOpacity"));
     this.photos = new PhotoStore();
-    this.loading = true;
-    /** @type {() => void} */
-    this.onChange = () => undefined;
-
+    this.work = new MaskWork(this, new Heavy(workerUrl));
+    this.origins = new Origins(this.stage, () => this.changed());
     this.compare = new Compare(this.stage, {
       before: () => this.#beforeBitmap(),
       onChange: () => this.changed(),
     });
     this.panel = new Panel(boot.models);
     this.result = new ResultView(boot.models);
-    this.strip = new HistoryStrip((version) => void this.go(version));
+    this.trials = new Trials(this.photos, (version) => void this.go(version));
+    this.strip = new HistoryStrip({
+      onChoose: (version) => void this.go(version),
+      onGlimpse: (version) => void this.#glimpse(version),
+    });
+    this.objectTool = new ObjectStroke((stroke) => void this.work.selectObject(stroke));
+    this.hand = this.#makeHand();
     this.stage.onView = () => {
       this.compare.place();
-      this.#showRing();
+      this.hand.show();
       this.changed();
     };
-    this.input = new PointerInput({
-      pans: () => this.spaceHeld || !this.tool.paints,
-      locked: () => this.locked,
-      down: (sample) => this.#down(sample),
-      move: (samples) => this.#paint(this.tool.move(this.mask, samples.map((sample) => this.#dab(sample)))),
-      up: () => this.#up(),
-      cancel: () => this.#cancelStroke(),
-      pan: (dx, dy) => {
-        this.viewport.pan(dx, dy);
-        this.stage.viewChanged();
-      },
-      zoom: (factor, at) => this.zoomBy(factor, at),
-      hover: (at, erase) => {
-        this.hover = at ? { at, erase } : null;
-        this.#showRing();
-      },
-      dragging: (dragging) => this.element.classList.toggle("is-dragging", dragging),
-    });
-    this.run = new Run(boot, {
-      onActive: (job) => {
-        this.compare.close();
-        this.result.hide();
-        this.stage.setWeaving(true);
-        const source = this.picture.versions.find((version) => version.id === job.source);
-        if (source && source !== this.current) void this.go(source);
-        this.changed();
-      },
-      onPreview: (preview) => this.stage.setPreview(preview),
-      onDone: (job) => this.#takeResult(job.result),
-      onFree: () => {
-        this.stage.setWeaving(false);
-        this.stage.setPreview(null);
-        this.changed();
-      },
-    });
+    this.arrivals = new Arrivals(this);
+    this.run = this.#makeRun();
   }
 
   /** Whether the mask may not be changed now. */
   get locked() {
-    return this.run.busy || this.loading;
+    return this.loading || this.work.busy || this.run.busy;
   }
 
   get empty() {
     return this.session.empty;
-  }
-
-  /** Show the picture as it was left, with the mask that was being painted. */
-  async open() {
-    await this.go(this.current);
   }
 
   changed() {
@@ -147,8 +127,9 @@ export class Editor {
    */
   async go(version) {
     this.loading = true;
-    this.current = version;
-    rememberOpened(this.picture.id, version.id);
+    this.nowOn(version);
+    this.stage.setGlimpse(null);
+    this.hand.putDown();
     this.compare.close();
     this.changed();
     try {
@@ -165,32 +146,10 @@ export class Editor {
     if (this.current !== version) return;
     this.loading = false;
     this.stage.maskChanged();
-    this.#showRing();
     this.strip.show(this.picture.versions, version.id);
-    if (!this.run?.busy) this.result.show(version);
+    this.showResult();
+    this.hand.show();
     this.changed();
-  }
-
-  /** @param {string} name */
-  choose(name) {
-    const tool = this.tools[name];
-    if (!tool) throw new Error(`There is no tool “${name}”.`);
-    this.tool = tool;
-    this.#showRing();
-    this.changed();
-  }
-
-  /** @param {number} size photo pixels */
-  setBrush(size) {
-    this.brushSize = clamp(Math.round(size), 1, MAX_BRUSH);
-    this.#showRing();
-    this.changed();
-  }
-
-  /** @param {boolean} larger */
-  stepBrush(larger) {
-    const step = Math.max(1, Math.round(this.brushSize * 0.15));
-    this.setBrush(this.brushSize + (larger ? step : -step));
   }
 
   /**
@@ -208,7 +167,7 @@ export class Editor {
   }
 
   actualSize() {
-    this.viewport.zoomTo(1 / this.stage.ratio, this.hover?.at);
+    this.viewport.zoomTo(1 / this.stage.ratio, this.hand.hover?.at);
     this.stage.viewChanged();
   }
 
@@ -244,40 +203,58 @@ export class Editor {
    * Change the mask as a whole, as one step that can be undone.
    *
    * @param {string} label
-   * @param {(mask: MaskRaster) => Rect} change
+   * @param {(mask: import("./mask-raster.js").MaskRaster) => Rect} change
    */
   edit(label, change) {
     if (this.locked) return;
-    this.#paint(this.session.edit(label, change));
+    this.stage.maskChanged(this.session.edit(label, change));
     this.say(label);
   }
 
-  /** Bring back the mask this version was made with. */
-  async previousMask() {
-    const url = this.current.mask_url;
-    if (!url || this.locked) return;
-    try {
-      const response = await fetch(url, { credentials: "same-origin" });
-      if (!response.ok) throw new Error(`The mask could not be loaded (error ${response.status}).`);
-      const { grey } = await decodeGrey(new Uint8Array(await response.arrayBuffer()));
-      this.edit("Previous mask", (mask) => mask.replace(grey));
-    } catch (error) {
-      toast(error instanceof Error ? error.message : String(error), "error");
-    }
+  /** Something was added to the hole and the hand is off it: with “run when I let go” the fill begins. */
+  letGo() {
+    if (this.autoRun && !this.empty && !this.hand.pending) this.fill();
   }
 
   fill() {
-    if (this.locked) return;
-    if (this.empty) {
-      toast("Paint over what should go first.");
-      return;
-    }
-    const { problem, chosen } = this.panel;
-    if (problem || !chosen) {
-      this.run.fail(problem ?? "No model is offered here; the studio's operator has to add one.");
-      return;
-    }
-    void this.run.submit(this.current.id, () => this.session.file(), chosen.key, this.panel.params);
+    const model = this.#readyModel();
+    if (!model) return;
+    void this.run.submit(
+      `versions/${this.current.id}/fill`,
+      async () => {
+        const form = await this.#maskForm();
+        form.set("model", model.key);
+        form.set("params", JSON.stringify(this.panel.params));
+        return form;
+      },
+      "Sending the mask",
+    );
+  }
+
+  /** The same hole by every model. */
+  fillAll() {
+    if (!this.#readyModel()) return;
+    void this.run.submit(`versions/${this.current.id}/fill-all`, () => this.#maskForm(), "Sending the mask");
+  }
+
+  /** Let the running fills go on aside and begin with an empty mask. */
+  async leaveRun() {
+    this.run.leave();
+    await this.session.finish(this.current.id);
+    this.stage.maskChanged();
+    this.changed();
+  }
+
+  /** @param {boolean} on whether a fill begins as soon as the hand is off the mask */
+  setAutoRun(on) {
+    this.autoRun = on;
+    prefer("autoRun", on);
+    this.changed();
+  }
+
+  /** The results that other models gave for the same hole, side by side. */
+  openTrials() {
+    this.trials.open(this.arrivals.siblings, { ...EMPTY });
   }
 
   get canCompare() {
@@ -289,99 +266,119 @@ export class Editor {
     this.status.textContent = text;
   }
 
-  /**
-   * Paint by keyboard: a dab or a line between two points of the photo.
-   *
-   * @param {Point} from
-   * @param {Point} to
-   */
-  paintLine(from, to) {
-    const radius = this.brushSize / 2;
-    const erase = this.tool.erases;
-    this.compare.close();
-    this.edit(this.tool.label, (mask) => mask.stroke({ ...from, radius }, { ...to, radius }, erase));
+  #makeHand() {
+    const { width, height } = this.picture;
+    return new Hand(
+      {
+        session: this.session,
+        stage: this.stage,
+        locked: () => this.locked,
+        begins: () => this.compare.close(),
+        painted: (added) => {
+          if (added) this.letGo();
+        },
+        changed: () => this.changed(),
+        zoom: (factor, at) => this.zoomBy(factor, at),
+        looks: (at) => this.origins.lookAt(at ? this.viewport.toPhoto(at) : null),
+      },
+      [
+        new Brush("brush", "stroke", false),
+        new Brush("eraser", "erasing", true),
+        new Rectangle(),
+        new Lasso(),
+        new Wand((dab) => void this.work.pickColour(dab)),
+        this.objectTool,
+        PAN,
+      ],
+      clamp(Math.round(Math.max(width, height) / 32), 6, 240),
+    );
   }
 
-  /** @param {Sample} sample */
-  #down(sample) {
-    this.compare.close();
-    this.undoStack.begin(this.tool.label);
-    this.#paint(this.tool.down(this.mask, this.#dab(sample)));
+  #makeRun() {
+    return new Run(this.boot, {
+      wants: (job) => job.kind === "fill" && job.source === this.current.id && this.empty,
+      onActive: (job) => {
+        this.compare.close();
+        this.result.hide();
+        this.stage.setWeaving(job.kind === "fill");
+        const source = this.picture.versions.find((version) => version.id === job.source);
+        if (source && source !== this.current) void this.go(source);
+        this.hand.show();
+        this.changed();
+      },
+      onPreview: (preview) => this.stage.setPreview(preview),
+      onDone: (job) => (job.kind === "fill" ? this.arrivals.result(job) : this.work.takeSelection(job)),
+      onTried: (jobs) => this.arrivals.trials(jobs),
+      onAside: (job) => this.arrivals.aside(job),
+      onFree: () => {
+        this.stage.setWeaving(false);
+        this.stage.setPreview(null);
+        this.objectTool.cancel();
+        if (!this.loading) this.showResult();
+        this.hand.show();
+        this.changed();
+      },
+      onConnection: (up) => this.connection.classList.toggle("is-lost", !up),
+    });
   }
 
-  #up() {
-    this.#paint(this.tool.up(this.mask));
-    this.undoStack.commit();
-    this.session.edited();
+  /** @returns {import("../types.js").Model | null} the chosen model, when there is something for it to do */
+  #readyModel() {
+    if (this.locked) return null;
+    if (this.empty) {
+      toast("Paint over what should go first.");
+      return null;
+    }
+    const { problem, chosen } = this.panel;
+    if (!problem && chosen) return chosen;
+    this.run.fail(problem ?? "No model is offered here; the studio's operator has to add one.");
+    return null;
   }
 
-  #cancelStroke() {
-    this.tool.cancel();
-    this.#maskChanged(this.undoStack.abandon());
+  async #maskForm() {
+    const form = new FormData();
+    await this.session.saveDraft();
+    this.session.holdBack();
+    form.set("mask", await this.session.file(), "mask.png");
+    return form;
   }
 
-  /** @param {Rect} dirty */
-  #paint(dirty) {
-    this.stage.maskChanged(dirty);
+  /** @param {Version} version that is on show from here on */
+  nowOn(version) {
+    this.current = version;
+    rememberOpened(this.picture.id, version.id);
+    this.origins.leave();
   }
 
-  /**
-   * @param {Sample} sample
-   * @returns {Dab}
-   */
-  #dab({ point, pressure, erase }) {
-    const at = this.viewport.toPhoto(point);
-    return { ...at, radius: (this.brushSize / 2) * (0.25 + 0.75 * pressure), erase };
+  /** Say what is known about the version on show, unless a fill has the panel. */
+  showResult() {
+    if (this.run?.busy && !this.run.finishing) return;
+    this.result.show(this.current);
+    this.origins.show(this.current);
   }
 
   /**
    * @param {Rect} dirty
-   * @param {string} [said]
+   * @param {string} said
    */
   #maskChanged(dirty, said) {
-    this.#paint(dirty);
+    this.stage.maskChanged(dirty);
     this.session.edited();
-    if (said) this.say(said);
+    this.say(said);
   }
 
-  #showRing() {
-    const paints = this.tool.paints && !this.spaceHeld && !this.locked;
-    this.stage.ring =
-      paints && this.hover
-        ? { at: this.hover.at, radius: this.brushSize / 2, erase: this.hover.erase || this.tool.erases }
-        : null;
-    this.element.classList.toggle("hides-cursor", paints);
-    this.element.classList.toggle("is-panning", !this.locked && !paints);
-    this.element.classList.toggle("is-locked", this.locked);
-    this.stage.cursorChanged();
-  }
-
-  /** @param {string | null} id of the new version */
-  async #takeResult(id) {
-    const { picture } = this;
-    /** @type {import("../types.js").Picture} */
-    const fresh = await call(`${this.boot.urls.api.replace(/\/$/, "")}/pictures/${picture.id}`);
-    picture.versions = fresh.versions;
-    const version = fresh.versions.find((entry) => entry.id === id);
-    if (!version) throw new Error("The result is missing from the picture's versions.");
-    const before = this.stage.photo;
-    const { pixels, extent } = this.mask.measure();
-    const middle = pixels > 0 ? (extent.left + extent.right) / 2 / this.mask.width : 0.5;
-    // The new picture is ready before anything changes on the stage, so nothing flickers.
-    const bitmap = await this.photos.load(version);
-    const cleaned = this.session.finish(version.id);
-    this.current = version;
-    rememberOpened(picture.id, version.id);
-    this.forward = [];
-    this.stage.photo = bitmap;
-    this.stage.setPreview(null);
-    this.stage.setWeaving(false);
-    this.strip.show(picture.versions, version.id);
-    this.result.show(version);
-    if (before) this.compare.show(before, middle);
-    this.say("The hole is filled.");
-    this.changed();
-    await cleaned;
+  /** @param {Version | null} version under the pointer in the history strip */
+  async #glimpse(version) {
+    if (!version || version === this.current || this.loading) {
+      this.stage.setGlimpse(null);
+      return;
+    }
+    try {
+      const bitmap = await this.photos.load(version);
+      if (this.strip.glimpsed === version) this.stage.setGlimpse(bitmap);
+    } catch (error) {
+      console.info("That version could not be previewed.", error);
+    }
   }
 
   /** @returns {Promise<ImageBitmap | null>} what the version on show was made from */

@@ -1,9 +1,14 @@
 /** Every version of the picture as a small picture; a click goes there, nothing is ever deleted by it. */
 
-import { byId, make } from "../lib/dom.js";
+import { byId, icon, make } from "../lib/dom.js";
 import { timeAgo } from "../lib/format.js";
+import { places } from "./version-tree.js";
 
 /** @typedef {import("../types.js").Version} Version */
+/** @typedef {import("./version-tree.js").Place} Place */
+
+const GLIMPSE_AFTER_MS = 140;
+const LANES = 4;
 
 /** @param {Version} version */
 export function versionName(version) {
@@ -11,12 +16,19 @@ export function versionName(version) {
 }
 
 export class HistoryStrip {
-  /** @param {(version: Version) => void} onChoose */
-  constructor(onChoose) {
+  /**
+   * @param {{onChoose: (version: Version) => void, onGlimpse: (version: Version | null) => void}} listeners
+   *   `onGlimpse` gets the version the pointer rests on
+   */
+  constructor(listeners) {
     this.list = byId("history", HTMLElement);
-    this.onChoose = onChoose;
-    /** @type {Map<string, HTMLButtonElement>} */
-    this.buttons = new Map();
+    this.listeners = listeners;
+    /** @type {Map<string, HTMLLIElement>} */
+    this.items = new Map();
+    /** @type {Version | null} */
+    this.glimpsed = null;
+    this.timer = 0;
+    this.shown = "";
   }
 
   /**
@@ -24,29 +36,56 @@ export class HistoryStrip {
    * @param {string} current
    */
   show(versions, current) {
-    for (const version of versions) {
-      if (this.buttons.has(version.id)) continue;
-      const button = this.#button(version);
-      this.buttons.set(version.id, button);
-      this.list.append(make("li", {}, button));
+    const order = places(versions);
+    const signature = order.map(({ version }) => version.id).join();
+    if (signature !== this.shown) {
+      this.shown = signature;
+      this.list.replaceChildren(...order.map((place) => this.#item(place)));
     }
-    for (const [id, button] of this.buttons) {
+    for (const [id, item] of this.items) {
       const here = id === current;
-      button.setAttribute("aria-current", String(here));
-      if (here) button.scrollIntoView({ block: "nearest", inline: "nearest" });
+      const button = item.querySelector("button");
+      button?.setAttribute("aria-current", String(here));
+      if (here) button?.scrollIntoView({ block: "nearest", inline: "nearest" });
     }
   }
 
-  /** @param {Version} version */
-  #button(version) {
+  /** @param {Place} place */
+  #item({ version, number, lane, branchOf }) {
     const name = versionName(version);
+    const origin = branchOf === null ? "" : `, a branch from version ${branchOf}`;
     const button = make(
       "button",
-      { class: "version", type: "button", title: `${name}, ${timeAgo(version.created_at)}`, "data-version": version.id },
+      {
+        class: "version",
+        type: "button",
+        title: `${number}. ${name}, ${timeAgo(version.created_at)}${origin}`,
+        "data-version": version.id,
+      },
       make("img", { src: version.thumb_url, alt: "", width: 84, height: 56, decoding: "async" }),
-      make("span", { class: "version__name" }, name),
+      make("span", { class: "version__name" }, make("span", { class: "version__number" }, `${number}`), ` ${name}`),
+      origin ? make("span", { class: "visually-hidden" }, origin) : null,
     );
-    button.addEventListener("click", () => this.onChoose(version));
-    return button;
+    button.addEventListener("click", () => {
+      this.#rest(null);
+      this.listeners.onChoose(version);
+    });
+    button.addEventListener("pointerenter", (event) => {
+      if (event.pointerType !== "touch") this.#rest(version);
+    });
+    button.addEventListener("pointerleave", () => this.#rest(null));
+    const mark = branchOf === null ? null : make("span", { class: "branch", "aria-hidden": "true" }, icon("branch"), `${branchOf}`);
+    const item = make("li", { class: `stitch stitch--lane-${lane % LANES}` }, mark, button);
+    if (branchOf !== null) item.classList.add("stitch--branch");
+    this.items.set(version.id, item);
+    return item;
+  }
+
+  /** @param {Version | null} version */
+  #rest(version) {
+    clearTimeout(this.timer);
+    this.glimpsed = version;
+    if (version) this.timer = window.setTimeout(() => this.listeners.onGlimpse(version), GLIMPSE_AFTER_MS);
+    else this.listeners.onGlimpse(null);
   }
 }

@@ -9,8 +9,6 @@ import { intersect, isEmpty } from "./geometry.js";
 /** @typedef {import("./geometry.js").Viewport} Viewport */
 /** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
 
-/** The red thread at half strength: one flat tone however often a spot is painted over. */
-const TONE = { red: 226, green: 52, blue: 40, alpha: 0.5 };
 const DASH = 7;
 
 /**
@@ -24,8 +22,18 @@ function word(red, green, blue, alpha) {
   return ((Math.round(alpha * 255) << 24) | (blue << 16) | (green << 8) | red) >>> 0;
 }
 
-/** By how many of the four samples of a device pixel lie in the hole. */
-const FLAT = [0, 0.25, 0.5, 0.75, 1].map((share) => word(TONE.red, TONE.green, TONE.blue, TONE.alpha * share));
+/**
+ * One flat tone, however often a spot is painted over.
+ *
+ * @param {string} colour as in “#e23428”
+ * @param {number} opacity 0 to 1
+ * @returns {number[]} the tone by how many of the four samples of a device pixel lie in the hole
+ */
+export function flatTone(colour, opacity) {
+  const value = Number.parseInt(colour.slice(1), 16);
+  return [0, 0.25, 0.5, 0.75, 1].map((share) => word(value >> 16, (value >> 8) & 255, value & 255, opacity * share));
+}
+
 const STITCH = word(255, 255, 255, 0.95);
 const CLOTH = word(26, 33, 64, 0.55);
 
@@ -82,17 +90,30 @@ function lookup(from, to, origin, scale, ratio, shift, length) {
  * @param {number} ratio
  * @param {Rect} area device pixels
  * @param {Uint32Array} pixels area's width × height; every one is written
+ * @param {number[]} tone of `flatTone`
  */
-export function paintFlat(mask, viewport, ratio, area, pixels) {
+export function paintFlat(mask, viewport, ratio, area, pixels, tone) {
   const { data, width, height } = mask;
   const { x, y, scale } = viewport;
   const columns = area.right - area.left;
+  const full = /** @type {number} */ (tone[4]);
+  if (scale * ratio >= 1) {
+    const xs = lookup(area.left, area.right, x, scale, ratio, 0.5, width);
+    const ys = lookup(area.top, area.bottom, y, scale, ratio, 0.5, height);
+    for (let j = 0; j < ys.length; j += 1) {
+      const row = /** @type {number} */ (ys[j]) * width;
+      for (let i = 0; i < columns; i += 1) {
+        const column = /** @type {number} */ (xs[i]);
+        pixels[j * columns + i] = row >= 0 && column >= 0 && data[row + column] !== 0 ? full : 0;
+      }
+    }
+    return;
+  }
   // Where the photo is shown smaller than it is, four samples a pixel keep the edge from looking torn.
-  const [a, b] = scale * ratio < 1 ? [0.25, 0.75] : [0.5, 0.5];
-  const x0 = lookup(area.left, area.right, x, scale, ratio, a, width);
-  const x1 = lookup(area.left, area.right, x, scale, ratio, b, width);
-  const y0 = lookup(area.top, area.bottom, y, scale, ratio, a, height);
-  const y1 = lookup(area.top, area.bottom, y, scale, ratio, b, height);
+  const x0 = lookup(area.left, area.right, x, scale, ratio, 0.25, width);
+  const x1 = lookup(area.left, area.right, x, scale, ratio, 0.75, width);
+  const y0 = lookup(area.top, area.bottom, y, scale, ratio, 0.25, height);
+  const y1 = lookup(area.top, area.bottom, y, scale, ratio, 0.75, height);
   const at = (/** @type {number} */ row, /** @type {number} */ column) => (row >= 0 && column >= 0 && data[row * width + column] ? 1 : 0);
   for (let j = 0; j < y0.length; j += 1) {
     const r0 = /** @type {number} */ (y0[j]);
@@ -101,7 +122,7 @@ export function paintFlat(mask, viewport, ratio, area, pixels) {
       const c0 = /** @type {number} */ (x0[i]);
       const c1 = /** @type {number} */ (x1[i]);
       const hits = at(r0, c0) + at(r0, c1) + at(r1, c0) + at(r1, c1);
-      pixels[j * columns + i] = /** @type {number} */ (FLAT[hits]);
+      pixels[j * columns + i] = /** @type {number} */ (tone[hits]);
     }
   }
 }

@@ -36,7 +36,7 @@ export class MaskRaster {
   }
 
   /**
-   * Paint from one dab to the next, as wide as they are: pixels whose centre lies in the tapered capsule.
+   * Paint from one dab to the next, as wide as they are: pixels whose centre lies in the convex hull of both circles.
    *
    * @param {Dab} from
    * @param {Dab} to
@@ -75,24 +75,53 @@ export class MaskRaster {
     this.#touch(box);
     const { data, width } = this;
     const value = erase ? 0 : HOLE;
-    const dx = b.x - a.x;
-    const dy = b.y - a.y;
-    const square = dx * dx + dy * dy;
+    const sides = flanks({ ...a, radius: ra }, { ...b, radius: rb });
+    // A row of the shape is one run: filling it costs a hundredth of asking each pixel for its distance.
     for (let y = box.top; y < box.bottom; y += 1) {
-      const py = y + 0.5 - a.y;
-      const row = y * width;
-      for (let x = box.left; x < box.right; x += 1) {
-        const px = x + 0.5 - a.x;
-        let along = square > 0 ? (px * dx + py * dy) / square : 0;
-        along = along < 0 ? 0 : along > 1 ? 1 : along;
-        const ex = px - along * dx;
-        const ey = py - along * dy;
-        const radius = ra + (rb - ra) * along;
-        if (ex * ex + ey * ey <= radius * radius) data[row + x] = value;
+      let left = Infinity;
+      let right = -Infinity;
+      for (const [dab, radius] of /** @type {[Dab, number][]} */ ([[a, ra], [b, rb]])) {
+        const square = radius * radius - (y + 0.5 - dab.y) ** 2;
+        if (square < 0) continue;
+        const half = Math.sqrt(square);
+        left = Math.min(left, dab.x - half);
+        right = Math.max(right, dab.x + half);
       }
+      for (const [p, q] of sides) {
+        if (p.y <= y + 0.5 === q.y <= y + 0.5) continue;
+        const x = p.x + ((q.x - p.x) * (y + 0.5 - p.y)) / (q.y - p.y);
+        left = Math.min(left, x);
+        right = Math.max(right, x);
+      }
+      const first = Math.max(box.left, Math.ceil(left - 0.5));
+      const last = Math.min(box.right - 1, Math.floor(right - 0.5));
+      if (first <= last) data.fill(value, y * width + first, y * width + last + 1);
     }
     if (!erase) this.extent = union(this.extent, box);
     return box;
+  }
+
+  /**
+   * Fill runs of pixels, as shapes and selections are made of.
+   *
+   * @param {Rect} box holds all the runs, in photo pixels
+   * @param {boolean} erase
+   * @param {(fill: (y: number, from: number, to: number) => void) => void} draw `to` is exclusive
+   * @returns {Rect} what may have changed
+   */
+  runs(box, erase, draw) {
+    const inside = intersect(box, this.bounds);
+    if (isEmpty(inside)) return inside;
+    this.#touch(inside);
+    const { data, width } = this;
+    const value = erase ? 0 : HOLE;
+    draw((y, from, to) => {
+      const first = Math.max(from, inside.left);
+      const last = Math.min(to, inside.right);
+      if (first < last && y >= inside.top && y < inside.bottom) data.fill(value, y * width + first, y * width + last);
+    });
+    if (!erase) this.extent = union(this.extent, inside);
+    return inside;
   }
 
   /** Everything known. @returns {Rect} */
@@ -193,4 +222,30 @@ export class MaskRaster {
  */
 function between(a, b, t) {
   return { x: a.x + (b.x - a.x) * t, y: a.y + (b.y - a.y) * t, radius: a.radius + (b.radius - a.radius) * t };
+}
+
+/**
+ * The two straight sides that join the circles of a stroke: they touch both circles, so that the whole is what a brush
+ * covers on its way while it grows or shrinks evenly.
+ *
+ * @param {Dab} a
+ * @param {Dab} b
+ * @returns {[import("./geometry.js").Point, import("./geometry.js").Point][]} none when one circle holds the other
+ */
+function flanks(a, b) {
+  const dx = b.x - a.x;
+  const dy = b.y - a.y;
+  const length = Math.hypot(dx, dy);
+  const lean = length > 0 ? (a.radius - b.radius) / length : 1;
+  if (Math.abs(lean) >= 1) return [];
+  const across = Math.sqrt(1 - lean * lean) / length;
+  const along = lean / length;
+  return /** @type {const} */ ([1, -1]).map((side) => {
+    const nx = dx * along - side * dy * across;
+    const ny = dy * along + side * dx * across;
+    return [
+      { x: a.x + nx * a.radius, y: a.y + ny * a.radius },
+      { x: b.x + nx * b.radius, y: b.y + ny * b.radius },
+    ];
+  });
 }

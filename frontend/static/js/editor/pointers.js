@@ -18,6 +18,7 @@
  * @property {(factor: number, at: Point) => void} zoom
  * @property {(point: Point | null, erase: boolean) => void} hover
  * @property {(dragging: boolean) => void} dragging
+ * @property {(larger: boolean) => void} resize of the brush
  */
 /** @typedef {Pick<PointerEvent, "pointerId" | "pointerType" | "button" | "buttons" | "ctrlKey" | "metaKey" | "pressure">} PointerLike */
 
@@ -194,7 +195,7 @@ function wantsErase(event) {
  */
 export function attach(element, input, locate) {
   element.addEventListener("pointerdown", (event) => {
-    if (event.target instanceof Element && event.target.closest("button, [role=slider], [role=toolbar]")) return;
+    if (event.target instanceof Element && event.target.closest("button, label, input, [role=slider], [role=toolbar]")) return;
     if (!input.down(event, locate(event))) return;
     event.preventDefault();
     // The ring around the stage is for people who came by keyboard.
@@ -218,7 +219,13 @@ export function attach(element, input, locate) {
     (event) => {
       event.preventDefault();
       const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? 30 : 1;
-      const delta = Math.max(-240, Math.min(240, event.deltaY * lines));
+      // With Alt some systems turn the wheel sideways.
+      const turned = event.altKey && event.deltaY === 0 ? event.deltaX : event.deltaY;
+      const delta = Math.max(-240, Math.min(240, turned * lines));
+      if (event.altKey) {
+        if (delta !== 0) input.hands.resize(delta < 0);
+        return;
+      }
       input.hands.zoom(Math.exp(-delta * (event.ctrlKey ? 0.01 : 0.0022)), locate(event));
     },
     { passive: false },

@@ -24,6 +24,17 @@ export function downloadUrl(url, form) {
   return `${url}${url.includes("?") ? "&" : "?"}as=${form}`;
 }
 
+/**
+ * How long it was worked on; waiting for others is not this fill's own.
+ *
+ * @param {Version} version
+ * @returns {number}
+ */
+export function workedSeconds({ timings }) {
+  const { queue_wait: _waited, dispatch: _sent, ...worked } = timings;
+  return Object.values(worked).reduce((sum, value) => sum + value, 0);
+}
+
 export class ResultView {
   /** @param {import("../types.js").Model[]} models */
   constructor(models) {
@@ -48,9 +59,7 @@ export class ResultView {
       this.proof.classList.toggle("is-broken", !sentence.whole);
       this.proof.replaceChildren(icon(sentence.whole ? "shield" : "warning"), make("span", {}, sentence.text));
     }
-    // How long it was worked on; waiting for others is not this fill's own.
-    const { queue_wait: _waited, dispatch: _sent, ...worked } = version.timings;
-    const seconds = Object.values(worked).reduce((sum, value) => sum + value, 0);
+    const seconds = workedSeconds(version);
     const rows = /** @type {[string, string][]} */ ([
       ["Model", versionName(version)],
       ...this.#settings(version),

@@ -5,13 +5,16 @@
  */
 
 import { EMPTY, intersect, isEmpty, union } from "./geometry.js";
-import { paintFlat, paintStitches, toDevice } from "./mask-painter.js";
+import { flatTone, paintFlat, paintStitches, toDevice } from "./mask-painter.js";
+import { drawOrigin, drawRing, drawSketch } from "./cursor-painter.js";
 
 /** @typedef {import("./geometry.js").Rect} Rect */
 /** @typedef {import("./geometry.js").Point} Point */
 /** @typedef {import("./geometry.js").Viewport} Viewport */
 /** @typedef {import("./mask-raster.js").MaskRaster} MaskRaster */
 /** @typedef {{bitmap: ImageBitmap, box: [number, number, number, number]}} PreviewPicture */
+/** @typedef {import("./cursor-painter.js").Origin} Origin */
+/** @typedef {import("./tools/tool.js").Sketch} Sketch */
 
 const BAND_ROWS = 160;
 const STITCH_FRAME_MS = 90;
@@ -42,9 +45,17 @@ export class Stage {
     /** @type {PreviewPicture | null} */
     this.preview = null;
     this.weaving = false;
-    this.showsMask = true;
     /** @type {{at: Point, radius: number, erase: boolean} | null} radius in photo pixels */
     this.ring = null;
+    /** An outline that is not mask yet. @type {Sketch | null} */
+    this.sketch = null;
+    /** Where the spot under the pointer came from. @type {Origin | null} */
+    this.origin = null;
+    /** One of a result's inner pictures, over the photo. @type {(PreviewPicture & {opacity: number}) | null} */
+    this.overlay = null;
+    /** Another version, as long as the pointer rests on it. @type {ImageBitmap | null} */
+    this.glimpse = null;
+    this.tone = flatTone("#e23428", 0.5);
     /** @type {() => void} called after each change of the viewport or size, before drawing */
     this.onView = () => undefined;
 
@@ -79,6 +90,23 @@ export class Stage {
     } else {
       this.#ask({ mask: true });
     }
+  }
+
+  /**
+   * @param {string} colour as in “#e23428”
+   * @param {number} opacity 0 to 1
+   */
+  setTone(colour, opacity) {
+    this.tone = flatTone(colour, opacity);
+    this.maskChanged();
+  }
+
+  /** @param {ImageBitmap | null} picture */
+  setGlimpse(picture) {
+    if (this.glimpse === picture) return;
+    this.glimpse = picture;
+    this.photoChanged();
+    this.maskChanged();
   }
 
   cursorChanged() {
@@ -164,13 +192,16 @@ export class Stage {
     ctx.setTransform(scale * ratio, 0, 0, scale * ratio, x * ratio, y * ratio);
     ctx.imageSmoothingEnabled = scale < 3;
     ctx.imageSmoothingQuality = "medium";
-    const shown = this.peek && this.before ? this.before : photo;
+    const shown = this.glimpse ?? (this.peek && this.before ? this.before : photo);
     ctx.drawImage(shown, 0, 0, photoWidth, photoHeight);
-    if (this.preview && !this.peek) {
-      const [left, top, right, bottom] = this.preview.box;
-      ctx.drawImage(this.preview.bitmap, left, top, right - left, bottom - top);
+    if (this.peek || this.glimpse) return;
+    if (this.preview) drawInBox(ctx, this.preview);
+    if (this.overlay) {
+      ctx.globalAlpha = this.overlay.opacity;
+      drawInBox(ctx, this.overlay);
+      ctx.globalAlpha = 1;
     }
-    if (this.split !== null && this.before && !this.peek) {
+    if (this.split !== null && this.before) {
       ctx.save();
       ctx.beginPath();
       ctx.rect(0, 0, photoWidth * this.split, photoHeight);
@@ -185,7 +216,7 @@ export class Stage {
     const ctx = this.maskContext;
     const { mask, viewport, ratio } = this;
     if (!rect) ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
-    if (!this.showsMask || this.peek) return;
+    if (this.peek || this.glimpse) return;
     const area = toDevice(rect ?? intersect(mask.extent, viewport.visible()), viewport, ratio, 2);
     if (isEmpty(area)) return;
     const width = area.right - area.left;
@@ -194,7 +225,7 @@ export class Stage {
     for (let top = area.top; top < area.bottom; top += BAND_ROWS) {
       const part = { ...area, top, bottom: Math.min(area.bottom, top + BAND_ROWS) };
       if (this.weaving) paintStitches(mask, viewport, ratio, part, words, this.phase);
-      else paintFlat(mask, viewport, ratio, part, words);
+      else paintFlat(mask, viewport, ratio, part, words, this.tone);
       ctx.putImageData(band, area.left, top, 0, 0, width, part.bottom - top);
     }
   }
@@ -203,39 +234,19 @@ export class Stage {
     const ctx = this.cursorContext;
     ctx.setTransform(1, 0, 0, 1, 0, 0);
     ctx.clearRect(0, 0, ctx.canvas.width, ctx.canvas.height);
-    if (!this.ring) return;
-    const { at, radius, erase } = this.ring;
-    const reach = Math.max(1.5, radius * this.viewport.scale);
     ctx.setTransform(this.ratio, 0, 0, this.ratio, 0, 0);
-    circle(ctx, at, reach, "rgb(255 255 255 / 95%)", 1.5);
-    circle(ctx, at, Math.max(0.5, reach - 1.5), "rgb(13 16 32 / 85%)", 1.5);
-    if (erase) {
-      ctx.beginPath();
-      ctx.moveTo(at.x - 4, at.y);
-      ctx.lineTo(at.x + 4, at.y);
-      ctx.strokeStyle = "rgb(13 16 32)";
-      ctx.lineWidth = 3.5;
-      ctx.stroke();
-      ctx.strokeStyle = "rgb(255 255 255)";
-      ctx.lineWidth = 1.5;
-      ctx.stroke();
-    }
+    if (this.origin) drawOrigin(ctx, this.viewport, this.origin);
+    if (this.sketch) drawSketch(ctx, this.viewport, this.sketch);
+    if (this.ring) drawRing(ctx, this.viewport, this.ring);
   }
 }
 
 /**
- * @param {CanvasRenderingContext2D} ctx
- * @param {Point} at
- * @param {number} radius
- * @param {string} colour
- * @param {number} width
+ * @param {CanvasRenderingContext2D} ctx in photo pixels
+ * @param {PreviewPicture} picture
  */
-function circle(ctx, at, radius, colour, width) {
-  ctx.beginPath();
-  ctx.arc(at.x, at.y, radius, 0, Math.PI * 2);
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = width;
-  ctx.stroke();
+function drawInBox(ctx, { bitmap, box: [left, top, right, bottom] }) {
+  ctx.drawImage(bitmap, left, top, right - left, bottom - top);
 }
 
 /**

@@ -19,6 +19,7 @@ export class Brush {
     this.label = label;
     this.paints = true;
     this.erases = erases;
+    this.round = true;
     /** @type {Dab | null} */
     this.last = null;
   }

@@ -8,6 +8,7 @@ export const PAN = {
   label: "pan",
   paints: false,
   erases: false,
+  round: false,
   down: () => ({ ...EMPTY }),
   move: () => ({ ...EMPTY }),
   up: () => ({ ...EMPTY }),

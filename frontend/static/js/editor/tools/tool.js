@@ -1,9 +1,13 @@
 /**
- * What every tool of the stage is. The editor turns hands into photo pixels and opens and closes the undo step around
+ * What every tool of the stage is. The hand turns pointers into photo pixels and opens and closes the undo step around
  * a gesture; a tool only says what the gesture does to the mask.
  *
  * @typedef {import("../geometry.js").Rect} Rect
- * @typedef {{x: number, y: number, radius: number, erase: boolean}} Dab photo pixels; the radius has the pen's pressure
+ * @typedef {import("../geometry.js").Point} Point
+ * @typedef {{x: number, y: number, radius: number, erase: boolean, slack: number}} Dab photo pixels; the radius has the
+ *   pen's pressure, the slack is how far a hand may miss and still be meant
+ * @typedef {{points: Point[], closed: boolean, erase: boolean, width: number}} Sketch an outline that is not mask yet,
+ *   in photo pixels; a width of 0 is a thin line
  * @typedef {import("../mask-raster.js").MaskRaster} MaskRaster
  *
  * @typedef {object} Tool
@@ -11,10 +15,16 @@
  * @property {string} label what a step of it is called in messages
  * @property {boolean} paints whether it changes the mask; tools that do not leave the stage to panning
  * @property {boolean} erases whether it takes away without being asked to
- * @property {(mask: MaskRaster, dab: Dab) => Rect} down all four return what has to be drawn again
+ * @property {boolean} round whether it has the size of the brush
+ * @property {(mask: MaskRaster, dab: Dab) => Rect} down all of these return what has to be drawn again
  * @property {(mask: MaskRaster, dabs: Dab[]) => Rect} move
  * @property {(mask: MaskRaster) => Rect} up
- * @property {() => void} cancel forget the gesture; the editor has put the mask back
+ * @property {() => void} cancel forget the gesture; the hand has put the mask back
+ * @property {() => Sketch | null} [sketch]
+ * @property {() => boolean} [pending] whether it waits for more after the hand was lifted
+ * @property {(dab: Dab) => void} [hover] where the hand would go next
+ * @property {(mask: MaskRaster) => Rect} [finish] end what is pending
+ * @property {() => void} [stepBack] take back the last corner
  */
 
 export {};
