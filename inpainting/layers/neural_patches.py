@@ -125,3 +125,75 @@ class PatchTargets:
         """E_t of `features` (1, C, h, w) over the window, as a scalar."""
         away = (features - self._mean).square().sum(1)[0]
         return (away * self._covered).sum() * self._share + self._floor
+
+
+_NEIGHBOURS = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
+
+
+@torch.no_grad()
+def agree(
+    queries: Tensor,
+    positions: Tensor,
+    maps: Tensor,
+    admissible: Tensor,
+    nearest: Tensor,
+    *,
+    weight: float,
+    centre: Tensor | None = None,
+    sweeps: int = 4,
+    budget_bytes: int | None = None,
+) -> tuple[Tensor, Tensor]:
+    if centre is not None:
+        maps = maps - centre.view(1, -1, 1, 1)
+        queries = queries - centre.repeat_interleave(PATCH * PATCH)
+    unit = F.normalize(queries, dim=1)
+    height, width = admissible.shape
+    number = torch.full((height + 4, width + 4), -1, dtype=torch.int64, device=queries.device)
+    at = positions + 2
+    number[at[:, 0], at[:, 1]] = torch.arange(len(positions), device=queries.device)
+    shifts = torch.tensor(_NEIGHBOURS, device=queries.device)
+    around = at[:, None] + shifts
+    neighbours = number[around[..., 0], around[..., 1]]  # (N, 8), -1 for none
+    colour = positions[:, 0] % 2 * 2 + positions[:, 1] % 2
+    offsets = torch.stack([nearest // width, nearest % width], 1) - positions
+    exact = offsets.clone()
+    norms = _patch_norms(maps)
+    scores = torch.zeros(len(positions), device=queries.device)
+    for _ in range(sweeps):
+        changed = 0
+        for c in range(4):
+            mine = (colour == c).nonzero().squeeze(1)
+            if not len(mine):
+                continue
+            near = neighbours[mine]
+            theirs = torch.where((near >= 0)[..., None], offsets[near.clamp_min(0)], 10**6)
+            candidates = torch.cat([offsets[mine][:, None], exact[mine][:, None], theirs], 1)  # (n, 10, 2)
+            votes = (candidates[:, :, None] == theirs[:, None]).all(-1).float().sum(-1)
+            votes = votes / (near >= 0).sum(1, keepdim=True).clamp_min(1)
+            places = positions[mine][:, None] + candidates
+            inside = ((places >= 0) & (places < places.new_tensor([height, width]))).all(-1)
+            places = places.clamp_min(0).minimum(places.new_tensor([height - 1, width - 1]))
+            inside &= admissible[places[..., 0], places[..., 1]]
+            flat = places.flatten(0, 1)
+            cos = torch.empty(len(flat), device=queries.device)
+            step = 2048
+            who = mine.repeat_interleave(candidates.shape[1])
+            for start in range(0, len(flat), step):
+                s = slice(start, start + step)
+                cos[s] = (patches_at(maps, flat[s]) * unit[who[s]]).sum(1)
+            cos = cos.view(places.shape[:2]) / norms[places[..., 0], places[..., 1]]
+            total = (cos + weight * votes).masked_fill(~inside, -torch.inf)
+            pick = total.argmax(1)
+            new = candidates[torch.arange(len(mine)), pick]
+            changed += int((new != offsets[mine]).any(1).sum())
+            offsets[mine] = new
+            scores[mine] = cos[torch.arange(len(mine)), pick]
+        if not changed:
+            break
+    found = positions + offsets
+    return found[:, 0] * width + found[:, 1], scores
+
+
+def _patch_norms(maps: Tensor) -> Tensor:
+    squares = maps.square().sum(1, keepdim=True)
+    return F.avg_pool2d(squares, PATCH, 1, _HALF, divisor_override=1)[0, 0].clamp_min(1e-12).sqrt()
