@@ -7,20 +7,27 @@ Eq. (3) and (4) of multi-scale neural patch synthesis (Yang et al. 2017). A patc
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from inpainting.layers.patches import CPU_BUDGET, GATHER_BUDGET, GPU_BUDGET, TIE, best_matches
+from inpainting.layers.patches import CPU_BUDGET, GATHER_BUDGET, GPU_BUDGET
 from inpainting.layers.regional_features import Window
 
+Measure = Literal["distance", "correlation"]
+"""How alike two patches are. ``distance``: 1 − ‖q − k‖² / 2v, with v the keys' mean squared length from their mean, so
+that 1 is equality and unrelated patches are near 0; the order is that of eq. (4). ``correlation``: normalised, as in the
+published code; blind to contrast, which in a network without biases is blind to how dark a place is."""
 PATCH = 3
 _HALF = PATCH // 2
 _FLOAT_BYTES = 4
 _AROUND = ((-1, -1), (-1, 0), (-1, 1), (0, -1), (0, 1), (1, -1), (1, 0), (1, 1))
 _NOWHERE = 10**6
+_TINY = 1e-12
+TIE = 1e-5
+"""Similarities closer than this are equal: distances of long vectors lose digits."""
 _SWEEPS = 8
 
 
@@ -30,7 +37,7 @@ class Nearest(NamedTuple):
     places: Tensor
     """(N, 2) int64: the centre of the patch that was chosen."""
     scores: Tensor
-    """(N,) float32: its correlation with the query, in [-1, 1]."""
+    """(N,) float32: its similarity to the query, at most 1."""
 
 
 def hole_positions(hole: Tensor, stride: int) -> Tensor:
@@ -59,36 +66,41 @@ def nearest_patches(
     keys: Tensor,
     admissible: Tensor,
     *,
-    centre: Tensor | None = None,
+    measure: Measure = "distance",
     budget_bytes: int | None = None,
     on_block: Callable[[], None] | None = None,
 ) -> Nearest:
-    """The key patch with the highest normalised correlation for each query, exactly, in bounded memory.
+    """The most similar key patch of each query, exactly, in bounded memory.
 
     Args:
         queries: (N, 9·C) patches.
         keys: (1, C, h, w) features whose patches are the keys.
         admissible: (h, w) bool; at least one must be true.
-        centre: (C,) subtracted from queries and keys before comparing. Features after a ReLU all point the same way;
-            without their mean the correlation tells them apart better.
-        budget_bytes: what the patches of one block of keys may take.
-        on_block: called before each block; may raise to stop.
+        measure: see `Measure`.
+        budget_bytes: what the patches and similarities of one block may take.
+        on_block: called before each block of keys; may raise to stop.
 
-    Equal correlations go to the first place in reading order.
+    Equal similarities go to the first place in reading order.
     """
     budget = budget_bytes if budget_bytes is not None else CPU_BUDGET if keys.device.type == "cpu" else GPU_BUDGET
-    queries, keys = _centred(queries, keys, centre)
-    # A block's patches exist three times: as they were gathered, in order, and as unit vectors.
-    rows = max(1, budget // (3 * _FLOAT_BYTES * queries.shape[1]))
+    compare = _Comparison(queries, keys, admissible, measure)
     scores = torch.full((len(queries),), -torch.inf, device=queries.device)
     places = torch.zeros(len(queries), 2, dtype=torch.int64, device=queries.device)
-    for block in admissible.nonzero().split(rows):
+    # Half of the budget for a block's patches (as gathered, and in order), half for their similarities.
+    for block in admissible.nonzero().split(max(1, budget // (4 * _FLOAT_BYTES * queries.shape[1]))):
         if on_block is not None:
             on_block()
-        matches = best_matches(queries, patches_at(keys, block), budget_bytes=budget_bytes)
-        better = matches.scores[:, 0] > scores + TIE
-        places = torch.where(better[:, None], block[matches.indices[:, 0].clamp_min(0)], places)
-        scores = torch.where(better, matches.scores[:, 0], scores)
+        patches = compare.key_patches(block).T
+        rows = max(1, budget // (4 * _FLOAT_BYTES * len(block)))
+        for start in range(0, len(queries), rows):
+            part = slice(start, start + rows)
+            similar = compare.finish(compare.queries[part] @ patches, part, block)
+            # argmax gives the first of equals; the comparison makes equals of what differs by rounding only.
+            first = (similar >= similar.amax(1, keepdim=True) - TIE).view(torch.uint8).argmax(1)
+            score = similar.gather(1, first[:, None])[:, 0]
+            better = score > scores[part] + TIE
+            places[part] = torch.where(better[:, None], block[first], places[part])
+            scores[part] = torch.where(better, score, scores[part])
     return Nearest(places, scores)
 
 
@@ -101,20 +113,18 @@ def agreeing_patches(
     nearest: Nearest,
     *,
     weight: float,
-    centre: Tensor | None = None,
+    measure: Measure = "distance",
     on_block: Callable[[], None] | None = None,
 ) -> Nearest:
     """Nearest neighbours again, preferring those with which the patches fit together.
 
     Where several keys resemble a query about equally, independent choices contradict each other in the overlap of
     neighbouring patches, and the mean of what they want is a blur that no picture can have. So query i now maximises
-    ``correlation + weight · (share of its neighbours with the same displacement)``, over its own exact nearest
+    ``similarity + weight · (share of its neighbours with the same displacement)``, over its own exact nearest
     neighbour and its neighbours' displacements, in sweeps of four interleaved grids until nothing changes (at most
     eight). `positions` (N, 2) are the queries' own places; other arguments as for `nearest_patches`.
     """
-    queries, keys = _centred(queries, keys, centre)
-    queries = F.normalize(queries, dim=1)
-    lengths = F.avg_pool2d(keys.square().sum(1, keepdim=True), PATCH, 1, _HALF, divisor_override=1)[0, 0].sqrt()
+    compare = _Comparison(queries, keys, admissible, measure)
     neighbours = _neighbours(positions)
     colour = positions[:, 0] % 2 * 2 + positions[:, 1] % 2
     exact = nearest.places - positions
@@ -134,15 +144,56 @@ def agreeing_patches(
             allowed = ((places >= 0) & (places < limit)).all(-1)
             places = places.clamp_min(0).minimum(limit - 1)
             allowed &= admissible[places[..., 0], places[..., 1]]
-            cosines = _correlations(queries, mine, keys, lengths, places)
-            chosen = (cosines + weight * votes).masked_fill(~allowed, -torch.inf).argmax(1)
+            similar = compare.at(mine, places)
+            chosen = (similar + weight * votes).masked_fill(~allowed, -torch.inf).argmax(1)
             each = torch.arange(len(mine), device=mine.device)
             new = tried[each, chosen]
             changed |= bool((new != moves[mine]).any())
-            moves[mine], scores[mine] = new, cosines[each, chosen]
+            moves[mine], scores[mine] = new, similar[each, chosen]
         if not changed:
             break
     return Nearest(positions + moves, scores)
+
+
+class _Comparison:
+    """Similarities of queries and keys, both relative to the admissible keys' mean."""
+
+    def __init__(self, queries: Tensor, keys: Tensor, admissible: Tensor, measure: Measure) -> None:
+        centre = keys[0][:, admissible].mean(1)
+        self._keys = keys - centre.view(1, -1, 1, 1)
+        self.queries = queries - centre.repeat_interleave(PATCH * PATCH)
+        self._by_distance = measure == "distance"
+        if not self._by_distance:
+            self.queries = F.normalize(self.queries, dim=1)
+        squares = self._keys.square().sum(1, keepdim=True)
+        self._squares = F.avg_pool2d(squares, PATCH, 1, _HALF, divisor_override=1)[0, 0]
+        self._spread = self._squares[admissible].mean().clamp_min(_TINY)
+        self._query_squares = self.queries.square().sum(1)
+
+    def key_patches(self, places: Tensor) -> Tensor:
+        """(n, 9·C)."""
+        return patches_at(self._keys, places)
+
+    def finish(self, products: Tensor, part: slice | Tensor, places: Tensor) -> Tensor:
+        """Similarities from inner products (q, k) of the queries `part` with the keys at `places` (k, 2) or
+        (q, k, 2); uses `products` up."""
+        squares = self._squares[places[..., 0], places[..., 1]]
+        if not self._by_distance:
+            return products.div_(squares.sqrt().clamp_min(_TINY))
+        mine = self._query_squares[part, None]
+        return products.mul_(2.0).sub_(squares).sub_(mine).div_(2.0 * self._spread).add_(1.0)
+
+    def at(self, mine: Tensor, places: Tensor) -> Tensor:
+        """(n, k): of the queries numbered `mine` (n,) with the keys at `places` (n, k, 2)."""
+        each = places.shape[1]
+        flat, who = places.flatten(0, 1), mine.repeat_interleave(each)
+        products = torch.empty(len(flat), device=flat.device)
+        budget = GATHER_BUDGET if flat.device.type == "cpu" else GPU_BUDGET // 4
+        rows = max(1, budget // (_FLOAT_BYTES * self.queries.shape[1]))
+        for start in range(0, len(flat), rows):
+            part = slice(start, start + rows)
+            products[part] = (self.key_patches(flat[part]) * self.queries[who[part]]).sum(1)
+        return self.finish(products.view(-1, each), mine, places)
 
 
 class PatchTargets:
@@ -192,12 +243,6 @@ class PatchTargets:
         return (away * self.covered).sum() * self._share + self.floor
 
 
-def _centred(queries: Tensor, keys: Tensor, centre: Tensor | None) -> tuple[Tensor, Tensor]:
-    if centre is None:
-        return queries, keys
-    return queries - centre.repeat_interleave(PATCH * PATCH), keys - centre.view(1, -1, 1, 1)
-
-
 def _neighbours(positions: Tensor) -> Tensor:
     """(N, 8): the numbers of the queries around each query, -1 where there is none."""
     top_left = positions.amin(0)
@@ -207,17 +252,3 @@ def _neighbours(positions: Tensor) -> Tensor:
     number[at[:, 0], at[:, 1]] = torch.arange(len(positions), device=positions.device)
     around = at[:, None] + positions.new_tensor(_AROUND)
     return number[around[..., 0], around[..., 1]]
-
-
-def _correlations(queries: Tensor, mine: Tensor, keys: Tensor, lengths: Tensor, places: Tensor) -> Tensor:
-    """(n, k): of the unit queries numbered `mine` (n,) with the keys at `places` (n, k, 2)."""
-    each = places.shape[1]
-    flat = places.flatten(0, 1)
-    who = mine.repeat_interleave(each)
-    found = torch.empty(len(flat), device=queries.device)
-    budget = GATHER_BUDGET if queries.device.type == "cpu" else GPU_BUDGET // 4
-    rows = max(1, budget // (_FLOAT_BYTES * queries.shape[1]))
-    for start in range(0, len(flat), rows):
-        part = slice(start, start + rows)
-        found[part] = (patches_at(keys, flat[part]) * queries[who[part]]).sum(1)
-    return found.view(-1, each) / lengths[places[..., 0], places[..., 1]].clamp_min(1e-6)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inpainting.backbones.vgg import VGG
-from inpainting.layers.neural_patches import hole_positions
+from inpainting.layers.neural_patches import Measure, hole_positions
 from inpainting.layers.regional_features import RegionalFeatures, Window
 from inpainting.models.mnps.pyramid import Scale
 from inpainting.models.mnps.texture import LEADER, SEARCHED, TAPS, Layers, TextureTap, texture_taps
@@ -40,6 +40,8 @@ class EnergySettings:
     content: ContentTerm = "pixel"
     coherence: float = COHERENCE
     """0 for the paper's independent nearest neighbours."""
+    measure: Measure = "distance"
+    """What chooses the nearest neighbours; the pull towards them is always L2."""
     views: tuple[View, ...] = UPRIGHT
     """Copies of the photo that texture may come from; the plain one first."""
 
@@ -92,7 +94,7 @@ class ScaleEnergy:
             blurred = None if soft is None else self._maps(soft, SEARCHED)
             for name in (name for name in SEARCHED if name in self.taps):
                 maps = None if blurred is None else blurred[name]
-                self.taps[name].match(found[name], self.settings.coherence, on_block, maps)
+                self.taps[name].match(found[name], self.settings.coherence, self.settings.measure, on_block, maps)
             for name in (name for name in self.taps if name not in SEARCHED):
                 self.taps[name].follow(self.taps[LEADER])
             if self.alpha == 0.0 and self.settings.strength > 0:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from inpainting.layers.neural_patches import (
+    Measure,
     Nearest,
     PatchTargets,
     agreeing_patches,
@@ -60,12 +61,12 @@ class TextureTap:
         """Take the features of the views, from now on divided by the plain one's mean."""
         self.unit = 1.0 / maps[0].abs().mean().clamp_min(_TINY)
         self.keys = self._stacked(maps) * self.unit
-        self.centre = maps[0].mean((0, 2, 3)) * self.unit
 
     def match(
         self,
         features: Tensor,
         coherence: float,
+        measure: Measure,
         on_block: Callable[[], None] | None,
         soft: Sequence[Tensor] | None = None,
     ) -> None:
@@ -80,7 +81,7 @@ class TextureTap:
         else:
             keys = self._stacked(soft) * self.unit
             queries = patches_at(soft[0] * self.unit, self.positions)
-        found = nearest_patches(queries, keys, self.admissible, centre=self.centre, on_block=on_block)
+        found = nearest_patches(queries, keys, self.admissible, measure=measure, on_block=on_block)
         if coherence > 0:
             found = agreeing_patches(
                 queries,
@@ -89,7 +90,7 @@ class TextureTap:
                 self.admissible,
                 found,
                 weight=coherence,
-                centre=self.centre,
+                measure=measure,
                 on_block=on_block,
             )
         self._aim(found)
