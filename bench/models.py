@@ -20,7 +20,7 @@ BIHARMONIC = "biharmonic"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m bench models`."""
-    parser.add_argument("--models", nargs="+", metavar="KEY", help="catalogue keys (default: all that are offered)")
+    parser.add_argument("--models", nargs="+", metavar="KEY", help="catalogue keys (default: all)")
     parser.add_argument("--sides", type=int, nargs="+", default=list(SIDES), help="sides of the square photo in pixels")
     parser.add_argument("--large", action="store_true", help=f"a photo of {LARGE_SIDE}² too")
     parser.add_argument("--device", choices=("cpu", "cuda", "both"), help="default: both where CUDA is there, else cpu")
@@ -61,7 +61,7 @@ def devices_of(wanted: str | None) -> list[str]:
 
 def keys_of(wanted: list[str] | None, peer: str) -> list[str]:
     """The models to measure, the peer first and scikit-image's last."""
-    keys = wanted or [entry.key for entry in offered()]
+    keys = wanted or [entry.key for entry in offered(include_untrained=True)]
     try:
         for key in {*keys, peer} - {BIHARMONIC}:
             get_entry(key)

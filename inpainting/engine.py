@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.catalog import REFINE, CatalogError, ModelEntry, get_entry
+from inpainting.catalog import REFINE, SOURCES, CatalogError, ModelEntry, get_entry
 from inpainting.device import repeatable, resolve_device
 from inpainting.imaging.composite import paste_fill, prove
 from inpainting.imaging.context import HoleGroup, group_holes
@@ -188,6 +188,7 @@ class _Plan:
         self._fraction = 0.0
         self._outputs: dict[int, FillOutput] = {}
         self._source_patch: dict[int, int] = {}
+        self._wants_sources = bool(params.get(SOURCES.name))
         self._tell(Step("Preparing", 0.0), 0.0)
         self.groups: list[HoleGroup] = group_holes(mask, min_side=model.context_side)
         self.working: list[WorkingCrop] = [
@@ -217,26 +218,29 @@ class _Plan:
             image = soften_edge(image, crop.image, crop.mask, model.edge_reach)
         sources = output.sources
         patch = output.source_patch
-        if sources is None and crop.is_reduced and model.match_detail:
+        if sources is None and self._looks_for_sources(index, model):
             patch = PATCH
             sources = find_sources(
                 crop.composite(image),
                 crop.mask,
                 seed=self.inputs[index].seed,
                 on_round=lambda part: self._tell(
-                    Step("Finding fine detail", 1.0),
+                    Step("Finding fine detail" if crop.is_reduced else "Finding where it came from", 1.0),
                     self._within(index, _MODEL_SHARE_WITH_MATCHING + (1 - _MODEL_SHARE_WITH_MATCHING) * part),
                 ),
             )
         self._outputs[index] = replace(output, image=image, sources=sources)
         self._source_patch[index] = patch
 
+    def _looks_for_sources(self, index: int, model: FillModel) -> bool:
+        """Whether sources that the model does not report are looked for: to take detail from, or because asked to."""
+        return model.match_detail and (self._wants_sources or self.working[index].is_reduced)
+
     def finish(self, model: FillModel) -> Result:
         """Bring everything back to the photo's scale, paste it and prove that nothing else changed."""
         if not self.groups:
             return _unchanged(self.photo, self.mask)
         started = time.perf_counter()
-        self._tell(Step("Putting it into the photo", 1.0), _COMPUTED)
         pixels = self.photo.pixels.copy()
         overlays: list[PlacedOverlay] = []
         sources: list[SourceMap] = []
@@ -247,10 +251,11 @@ class _Plan:
             if crop.is_reduced and output.sources is not None:
                 detail = DetailSource.from_sources(output.sources, self._source_patch[index])
             unknown = self.mask[group.crop.slices]
-            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail)
+            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail, self._paste_listener(index))
             overlays += [PlacedOverlay(each.name, each.title, each.image, group.crop) for each in output.overlays]
             if output.sources is not None:
-                sources.append(SourceMap(group.crop, _to_photo_coordinates(output.sources, crop, group)))
+                patch = max(1, round(self._source_patch[index] * crop.scale_y))
+                sources.append(SourceMap(group.crop, _to_photo_coordinates(output.sources, crop, group), patch))
             notes |= output.notes
         largest = max(self.working, key=lambda crop: crop.scale_y)
         if largest.is_reduced:
@@ -270,7 +275,7 @@ class _Plan:
         return _PREPARED + (_COMPUTED - _PREPARED) * done
 
     def _listener(self, index: int, model: FillModel) -> Callable[[Step], None]:
-        matching = model.match_detail and self.working[index].is_reduced
+        matching = self._looks_for_sources(index, model)
         share = _MODEL_SHARE_WITH_MATCHING if matching else 1.0
 
         def listen(step: Step) -> None:
@@ -278,6 +283,13 @@ class _Plan:
             if len(self.working) > 1:
                 stage = f"Area {index + 1} of {len(self.working)}: {stage}"
             self._tell(replace(step, stage=stage), self._within(index, step.fraction * share), index)
+
+        return listen
+
+    def _paste_listener(self, index: int) -> Callable[[float], None]:
+        def listen(share: float) -> None:
+            done = (index + share) / len(self.groups)
+            self._tell(Step("Putting it into the photo", 1.0), _COMPUTED + (1.0 - _COMPUTED) * done)
 
         return listen
 

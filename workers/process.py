@@ -14,6 +14,7 @@ from billiard.process import current_process
 
 from inpainting.catalog import offered
 from inpainting.imaging import Photo, decode, encode
+from inpainting.selection import abilities
 from webapp.settings.env import env_str
 from workers.devices import assign_card
 
@@ -45,7 +46,9 @@ def set_up(node: str, queues: Sequence[str]) -> None:
 
         engine = Engine(device=env_str("WORKER_DEVICE", "auto"))
         _warm_up(engine)
-        supervisor = Supervisor(f"{node}:{os.getpid()}", device=str(engine.device), queues=",".join(queues))
+        supervisor = Supervisor(
+            f"{node}:{os.getpid()}", device=str(engine.device), queues=",".join(queues), abilities=abilities()
+        )
         supervisor.start()
         _supervisor, _runner = supervisor, Runner(engine, supervisor)
     except Exception:  # Celery would log it and let the process take jobs all the same

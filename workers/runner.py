@@ -1,4 +1,4 @@
-"""Runs jobs in one process: claim, read, fill, write, finish."""
+"""Runs jobs in one process: claim, read, fill or select, write, finish."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import logging
 import time
 import traceback
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -15,12 +16,16 @@ from django.utils import timezone
 from inpainting.catalog import CatalogError
 from inpainting.imaging import Photo, PhotoError, decode, decode_mask, encode
 from inpainting.models.base import Cancelled, FillError
+from inpainting.results import Progress
+from inpainting.selection import Kind, SelectionError, select
 from webapp.errors import Refusal
 from webapp.jobs import claims, states
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
+from webapp.photos.findings import NewOverlay, NewSourceMap
 from webapp.photos.renditions import Made, render, store_rendition
+from workers.findings import packed_overlays, packed_sources
 from workers.progress import Reporter
 from workers.supervisor import Supervisor, Watch, settle
 
@@ -30,7 +35,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Timings = dict[str, float]
-_UNEXPECTED = "Something went wrong while filling this photo. It was noted for the people who run this site."
+_UNEXPECTED = "Something went wrong while working on this photo. It was noted for the people who run this site."
 _NO_MEMORY = "This machine has too little memory to fill such a large hole. A smaller hole or another model may work."
 
 
@@ -57,12 +62,15 @@ class Runner:
     def _run(self, job: Job, timings: Timings) -> None:
         with self._supervisor.watching(job) as watch:
             try:
-                self._fill_and_store(watch, timings)
+                if job.is_fill:
+                    self._fill_and_store(watch, timings)
+                else:
+                    _select_and_store(watch, timings)
             except Cancelled:
                 settle(watch)
             except states.Lost:
                 logger.info("Job %s was moved while attempt %d ran; its result is dropped.", job.pk, job.attempt)
-            except (FillError, PhotoError, CatalogError, Refusal) as error:
+            except (FillError, PhotoError, CatalogError, SelectionError, Refusal) as error:
                 _fail(job, getattr(error, "code", "cannot_fill"), str(error))
             except MemoryError:
                 logger.exception("Job %s ran out of memory.", job.pk)
@@ -88,14 +96,28 @@ class Runner:
         )
         timings.update(result.timings)
         clock.skip()
-        # Both let go of the interpreter's lock, so on two cores the second one is free.
+        # All of them let go of the interpreter's lock, so on two cores the second one is free.
         display = self._helper.submit(render, result.photo, "display")
+        overlays = self._helper.submit(packed_overlays, result.overlays)
+        sources = self._helper.submit(packed_sources, result.sources)
         png = encode(result.photo, "PNG")
         clock.lap("encode")
-        _store(watch, result, png, display.result(), timings, clock)
+        files = _Files(png, display.result(), overlays.result(), sources.result())
+        clock.lap("pack")
+        _store(watch, result, files, timings, clock)
 
 
-def _store(watch: Watch, result: Result, png: bytes, display: Made, timings: Timings, clock: _Clock) -> None:
+@dataclass(frozen=True, slots=True)
+class _Files:
+    """All that is stored of a result."""
+
+    png: bytes
+    display: Made
+    overlays: list[NewOverlay]
+    sources: list[NewSourceMap]
+
+
+def _store(watch: Watch, result: Result, files: _Files, timings: Timings, clock: _Clock) -> None:
     """The result's version and the job's success, both or neither; raises `Lost` when the job is no longer ours."""
     job = watch.job
     photo: Photo = result.photo
@@ -103,7 +125,7 @@ def _store(watch: Watch, result: Result, png: bytes, display: Made, timings: Tim
         version = photos.add_result(
             source=job.source,
             mask=job.mask,
-            png=png,
+            png=files.png,
             width=photo.width,
             height=photo.height,
             model=job.model,
@@ -112,10 +134,32 @@ def _store(watch: Watch, result: Result, png: bytes, display: Made, timings: Tim
             timings=dict(timings),
             proof=dict(result.proof),
             notes=dict(result.notes),
+            overlays=files.overlays,
+            sources=files.sources,
         )
-        store_rendition(version, "display", display)
+        store_rendition(version, "display", files.display)
         clock.lap("store")
         states.succeed(job, result_id=version.pk, timings=timings)
+
+
+def _select_and_store(watch: Watch, timings: Timings) -> None:
+    """Make a mask from the job's stroke; it and the job's success, both or neither."""
+    job = watch.job
+    clock = _Clock(timings)
+    source = photos.read_version(job.source)
+    stroke = photos.read_mask(job.mask)
+    clock.lap("read")
+    photo = decode(source)
+    hint = decode_mask(stroke, width=photo.width, height=photo.height)
+    clock.lap("decode")
+    kind: Kind = "text" if job.kind == Job.Kind.SELECT_TEXT else "object"
+    report = Reporter(watch)
+    mask = select(photo, hint, kind, on_round=lambda stage, fraction: report(Progress(stage, fraction)))
+    clock.lap("compute")
+    with new_files(), transaction.atomic():
+        selection = photos.keep_mask(job.source, mask)
+        clock.lap("store")
+        states.succeed(job, selection_id=selection.pk, timings=timings)
 
 
 class _Clock:

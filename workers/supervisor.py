@@ -13,7 +13,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,8 +59,9 @@ class Watch:
 class Supervisor:
     """Watches over one process. `start` it after the fork."""
 
-    def __init__(self, name: str, *, device: str, queues: str) -> None:
+    def __init__(self, name: str, *, device: str, queues: str, abilities: Sequence[str] = ()) -> None:
         self.name = name
+        self._abilities = list(abilities)
         self._device = device
         self._queues = queues
         self._lock = threading.Lock()
@@ -111,7 +112,12 @@ class Supervisor:
         if time.monotonic() - self._seen_at >= settings.JOBS.heartbeat:
             if not WorkerSeen.objects.filter(name=self.name).update(seen_at=Now()):
                 WorkerSeen.objects.create(
-                    name=self.name, device=self._device, queues=self._queues, started_at=Now(), seen_at=Now()
+                    name=self.name,
+                    device=self._device,
+                    queues=self._queues,
+                    abilities=self._abilities,
+                    started_at=Now(),
+                    seen_at=Now(),
                 )
             self._seen_at = time.monotonic()
 
@@ -165,7 +171,7 @@ def settle(watch: Watch) -> None:
                 job,
                 actor=job.worker,
                 code="too_long",
-                message=f"Filling took longer than the {minutes} min allowed. Try a smaller hole or a faster model.",
+                message=f"This took longer than the {minutes} min allowed. Try a smaller hole or a faster model.",
             )
     except states.Lost:
         logger.info("Job %s was moved by somebody else before attempt %d ended.", job.pk, job.attempt)

@@ -11,7 +11,9 @@ import re
 import selectors
 import subprocess
 import sys
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import IO
 
@@ -19,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Step
+from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, FloatImage, Step
 from inpainting.models.patchmatch_child import HEADER
 
 _CHILD = Path(__file__).with_name("patchmatch_child.py")
@@ -27,6 +29,7 @@ _POLL_SECONDS = 0.2
 _PIPE_BYTES = 1 << 16
 _LINE = re.compile(rb"(Inpainting level|EM Iteration): (\d+)")
 _SCALE_COST_RATIO = 3.0
+_ROUGH_SIDE = 192
 
 
 def _to_bytes(image: FloatImage) -> NDArray[np.uint8]:
@@ -68,33 +71,30 @@ class PatchMatch(FillModel):
     match_detail = True
 
     def fill(self, job: FillInput) -> FillOutput:
-        height, width = job.mask.shape
         job.on_step(Step("Starting", 0.0))
-        pixels = self._run(job)
-        image = _to_unit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
+        with _RoughFill(self, job) as rough:
+            shown = replace(job, on_step=lambda step: job.on_step(replace(step, preview=rough.picture)))
+            image = self._run(shown)
         job.on_step(Step("Copying patches", 1.0, preview=image))
         return FillOutput(image=image)
 
-    def _run(self, job: FillInput) -> bytes:
+    def _run(self, job: FillInput) -> FloatImage:
         height, width = job.mask.shape
         radius = int(job.params["patch_size"]) // 2
         header = HEADER.pack(height, width, radius, job.seed % 2**32)
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-P", str(_CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=environment,
         )
         with process:
             try:
                 if process.stdin is None or process.stdout is None or process.stderr is None:
                     raise AssertionError("a process with pipes has no pipes")
-                return self._talk(job, process.stdin, process.stdout, process.stderr, header)
-            except BrokenPipeError:
-                raise FillError("PatchMatch could not be started.") from None
+                pixels = self._talk(job, process.stdin, process.stdout, process.stderr, header)
+                return _to_unit(np.frombuffer(pixels, np.uint8).reshape(height, width, 3))
             finally:
                 # Also the way out of a cancelled fill: nothing in the child is worth waiting for.
                 process.kill()
@@ -116,10 +116,11 @@ class PatchMatch(FillModel):
             ):
                 os.set_blocking(pipe.fileno(), False)
                 waiting.register(pipe, events)
-            while len(result) < wanted:
+            open_pipes = waiting.get_map()
+            while len(result) < wanted and (from_child in open_pipes or report in open_pipes):
                 for key, _events in waiting.select(_POLL_SECONDS):
                     if key.fileobj is to_child:
-                        message = message[os.write(key.fd, message[:_PIPE_BYTES]) :]
+                        message = message[_write(key.fd, message) :]
                         if not message:
                             waiting.unregister(to_child)  # left open: closing it would end the child
                         continue
@@ -131,12 +132,63 @@ class PatchMatch(FillModel):
                 if time.monotonic() - told >= _POLL_SECONDS / 2:
                     told = time.monotonic()
                     job.on_step(progress.step())  # a cancelled fill stops here
-                if from_child not in waiting.get_map():
-                    break
         if len(result) < wanted:
             last = said.decode(errors="replace").strip().rpartition("\n")[2]
             raise FillError(f"PatchMatch stopped without a result. {last}".strip())
         return bytes(result)
+
+
+class _RoughFill:
+    """The same fill on a much smaller copy, made beside the real one, so that people soon see something.
+
+    The library shows nothing before its end. `picture` is ``None`` until the small fill is done, then its result at the
+    crop's own size; for crops that are small anyway it stays ``None``.
+    """
+
+    def __init__(self, model: PatchMatch, job: FillInput) -> None:
+        self.picture: FloatImage | None = None
+        self._model, self._job = model, job
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._make, name="rough fill", daemon=True)
+
+    def __enter__(self) -> _RoughFill:
+        if max(self._job.mask.shape) >= 2 * _ROUGH_SIDE:
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_exception: object) -> None:
+        self._ended.set()
+        if self._thread.is_alive():
+            self._thread.join()  # its child is killed at its next look at the event
+
+    def _make(self) -> None:
+        height, width = self._job.mask.shape
+        scale = _ROUGH_SIDE / max(height, width)
+        size = max(1, round(width * scale)), max(1, round(height * scale))
+        image = cv2.resize(self._job.image, size, interpolation=cv2.INTER_AREA)
+        # Any pixel that the hole touches is unknown: the zeros in the hole must not leak out.
+        mask = cv2.resize(self._job.mask.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0
+        if mask.all():
+            return
+        small = replace(self._job, image=np.asarray(image, np.float32), mask=mask, on_step=self._stop_when_ended)
+        try:
+            filled = self._model._run(small)
+        except (Cancelled, FillError):
+            return
+        enlarged = cv2.resize(filled, (width, height), interpolation=cv2.INTER_CUBIC)
+        self.picture = np.clip(np.asarray(enlarged, np.float32), 0.0, 1.0)
+
+    def _stop_when_ended(self, _step: Step) -> None:
+        if self._ended.is_set():
+            raise Cancelled("the real fill has ended")
+
+
+def _write(pipe: int, message: memoryview) -> int:
+    """How much of `message` the child has taken; all of it when the child is gone, whose last words then tell why."""
+    try:
+        return os.write(pipe, message[:_PIPE_BYTES])
+    except BrokenPipeError:
+        return len(message)
 
 
 class _ScaleProgress:
@@ -148,23 +200,22 @@ class _ScaleProgress:
     """
 
     def __init__(self) -> None:
+        self._read = 0
         self._scales = 0
         self._scale = 0
         self._share = 0.0
 
     def read(self, said: bytearray) -> None:
-        """Take in complete lines and remove them from `said`."""
+        """Take in the complete lines of `said` that are new since the last call."""
         end = said.rfind(b"\n") + 1
-        for what, number in _LINE.findall(bytes(said[:end])):
+        for what, number in _LINE.findall(said, self._read, end):
             if what == b"Inpainting level":
                 self._scale = int(number)
                 self._scales = max(self._scales, self._scale + 1)
                 self._update(0)
             else:
                 self._update(int(number))
-        # Lines that are not progress are an error's text: kept until the process ends.
-        if _LINE.search(said[:end]) or b"finished." in said[:end]:
-            del said[:end]
+        self._read = max(self._read, end)
 
     def _update(self, iterations: int) -> None:
         total = sum(self._cost(scale) for scale in range(self._scales))

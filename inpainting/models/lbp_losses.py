@@ -14,6 +14,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from inpainting.layers.binary_patterns import photo_patterns
+from inpainting.layers.losses import gram, nonsaturating_discriminator, nonsaturating_generator
 from inpainting.models.lbp_networks import LBPInpainter
 
 SMALLEST_VIEW = 32
@@ -118,7 +119,7 @@ def discriminator_loss(discriminator: nn.Module, real: Tensor, fake: Tensor) -> 
     """The discriminator's side of eq. (4) on logits; no gradient reaches what made `fake`."""
     on_real: Tensor = discriminator(real).float()
     on_fake: Tensor = discriminator(fake.detach()).float()
-    return F.softplus(-on_real).mean() + F.softplus(on_fake).mean()
+    return nonsaturating_discriminator(on_real, on_fake)
 
 
 def multi_level_loss(made: Sequence[Tensor], goal: Sequence[Tensor]) -> Tensor:
@@ -128,13 +129,6 @@ def multi_level_loss(made: Sequence[Tensor], goal: Sequence[Tensor]) -> Tensor:
     could make them easy to reach instead of reaching them.
     """
     return _sum([F.mse_loss(a.float(), b.detach().float()) for a, b in zip(made, goal, strict=True)])
-
-
-def gram(features: Tensor) -> Tensor:
-    """Gram matrix of (B, C, h, w) features as (B, C, C), divided by C·h·w (eq. 7)."""
-    channels, height, width = features.shape[1:]
-    rows = features.float().flatten(2)
-    return rows @ rows.transpose(1, 2) / (channels * height * width)
 
 
 def hole_view(images: Tensor, mask: Tensor) -> Tensor:
@@ -170,7 +164,7 @@ def _weighted(
 ) -> GeneratorLosses:
     if discriminator is not None and weights.adversarial > 0:
         # The non-saturating form of eq. (4): maximise log D instead of minimising log(1 − D).
-        terms["adversarial"] = F.softplus(-discriminator(fake).float()).mean()
+        terms["adversarial"] = nonsaturating_generator(discriminator(fake).float())
     total = _sum([getattr(weights, name) * value for name, value in terms.items()])
     return GeneratorLosses(total, {name: value.detach() for name, value in terms.items()}, fake, real)
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
 from inpainting.training.batches import Batch
+
+if TYPE_CHECKING:
+    from inpainting.training.features import FeatureLosses
 
 Losses = dict[str, float]
 
@@ -58,10 +63,14 @@ class Recipe(ABC):
     size: str
     generators: dict[str, nn.Module]
     critics: dict[str, nn.Module]
+    features: FeatureLosses | None = None
+    """Perceptual and style terms, if the recipe uses any; their frozen networks are never saved."""
     wishes: dict[str, object]
     """Model, size and switches it was made with, so that a checkpoint can be opened again."""
     warm_up: float = 0.15
     """Share of the run without adversarial and feature losses."""
+    multiple: int = 8
+    """Resolutions must be multiples of this."""
     side: int | None = None
     """The only resolution the networks take, in pixels; None when they take any."""
     hole_box: tuple[int, int] | None = None
@@ -86,6 +95,15 @@ class Recipe(ABC):
         return {
             f"{name}.{key}": value for name, module in generators.items() for key, value in module.state_dict().items()
         }
+
+    def state(self) -> dict[str, object]:
+        """Numbers beyond the networks that a resumed run needs; JSON-able."""
+        return self.features.state() if self.features else {}
+
+    def load_state(self, state: Mapping[str, object]) -> None:
+        """Undo `state`."""
+        if self.features:
+            self.features.load(state)
 
     def metadata(self) -> dict[str, str]:
         """What a weights file says about itself, so that the right network is built for it."""

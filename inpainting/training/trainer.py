@@ -89,6 +89,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, pack: PhotoPack, plan: Plan, out: Path, device: torch.device) -> None:
         if plan.steps is None and plan.minutes is None:
             raise ValueError("A run needs a number of steps or of minutes.")
+        if recipe.side is None and any(side % recipe.multiple for side, _ in plan.curriculum):
+            raise ValueError(f"{recipe.key} trains at multiples of {recipe.multiple} px only.")
         self.recipe, self.pack, self.plan, self.out, self.device = recipe, pack, plan, out, device
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1
@@ -96,6 +98,9 @@ class Trainer:
             module.to(device)
             if plan.channels_last:
                 module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        if recipe.features is not None:
+            for network in recipe.features.modules.values():
+                network.to(device)
         self.averages = {name: copy.deepcopy(module).eval() for name, module in recipe.generators.items()}
         for module in self.averages.values():
             module.requires_grad_(False)
@@ -123,6 +128,7 @@ class Trainer:
             "model": self.recipe.key,
             "recipe": self.recipe.wishes,
             "metadata": self.recipe.metadata(),
+            "recipe_state": self.recipe.state(),
             "step": self.step,
             "seconds": self.seconds,
             "pictures": self.step * self.plan.batch * self.world,
@@ -154,6 +160,7 @@ class Trainer:
         unpack_modules("average", self.averages, tensors)
         for name, optimizer in self.optimizers.items():
             unpack_optimizer(name, optimizer, tensors, facts["optimizers"][name])
+        self.recipe.load_state(facts["recipe_state"])
         torch.set_rng_state(tensors["rng/cpu"])
         self.step, self.seconds, self.best = int(facts["step"]), float(facts["seconds"]), dict(facts["best"])
 

@@ -9,12 +9,16 @@ import time
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 
+from inpainting.catalog import get_entry
 from inpainting.engine import Cancelled, Engine, FillError
 from inpainting.imaging import Photo
 from inpainting.models import baselines
+from inpainting.models.base import FillInput, Step
+from inpainting.models.baselines import PatchMatch
 from inpainting.models.patchmatch_child import HEADER
 from inpainting.results import Progress
 from tests.inpainting.pictures import disc, noise, smooth, texture
@@ -87,9 +91,10 @@ def test_cancelling_kills_the_child_at_once(children: list[subprocess.Popen[byte
     with pytest.raises(Cancelled):
         Engine().fill(photo, mask, model="patchmatch", on_step=stop)
     returned = time.monotonic()
-    [child] = children
-    assert child.returncode is not None
-    assert child.returncode < 0  # killed, so it had not finished
+    assert len(children) == 2  # the fill, and the rough one beside it
+    codes = [child.returncode for child in children]
+    assert None not in codes
+    assert min(codes) < 0  # killed, so it had not finished
     assert told[0] < 0.5  # and much was left to do
     assert time.monotonic() - returned < 1.0
 
@@ -114,7 +119,7 @@ def test_a_dying_child_is_an_error_with_its_last_words(monkeypatch: pytest.Monke
     broken.write_text("import sys\nsys.exit('the library is missing')\n")
     monkeypatch.setattr(baselines, "_CHILD", broken)
     mask = disc(50, 50, center=(25, 25), radius=5)
-    with pytest.raises(FillError, match=r"PatchMatch (stopped without a result|could not be started)"):
+    with pytest.raises(FillError, match=r"PatchMatch stopped without a result\. the library is missing"):
         Engine().fill(Photo(smooth(50, 50)), mask, model="patchmatch")
 
 
@@ -153,3 +158,28 @@ def test_the_share_done_is_never_more_than_certain(report: bytes, least: float, 
     progress = baselines._ScaleProgress()
     progress.read(bytearray(report))
     assert least <= progress.step().fraction <= most
+
+
+def test_patchmatch_shows_a_rough_picture_long_before_its_end() -> None:
+    rng = np.random.default_rng(0)
+    tile = rng.random((16, 16, 3), dtype=np.float32)
+    image = np.tile(cv2.resize(tile, (64, 64), interpolation=cv2.INTER_CUBIC), (12, 12, 1)).clip(0, 1)
+    mask = np.zeros(image.shape[:2], np.bool_)
+    mask[250:520, 250:520] = True
+    damaged = np.where(mask[..., None], np.float32(0), image)
+    seen: list[Step] = []
+    entry = get_entry("patchmatch")
+    model = PatchMatch(entry)
+    output = model.fill(FillInput(damaged, mask, entry.parse_params({}), 0, seen.append))
+    early = [step for step in seen if step.preview is not None and step.fraction < 1]
+    assert early
+    assert early[0].fraction < 0.9
+    assert early[0].preview is not None
+    # Of the right colours already, though not of the right detail.
+    rough = np.abs(early[0].preview[mask].mean(0) - image[mask].mean(0)).max()
+    assert rough < 0.06
+    assert np.array_equal(output.image, model.fill(FillInput(damaged, mask, entry.parse_params({}), 0, ignore)).image)
+
+
+def ignore(_step: Step) -> None:
+    """Steps that nobody looks at."""

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from inpainting.engine import Engine
 from inpainting.imaging.composite import paste_fill
 from inpainting.imaging.context import Box, HoleGroup
 from inpainting.imaging.correspondence import PATCH, find_sources
@@ -146,3 +147,20 @@ def test_enlarging_keeps_gradients_straight() -> None:
     expected = np.interp((np.arange(100) + 0.5) / 2 - 0.5, np.arange(50), across)
     # A step is 1/49; bicubic weights stay within a seventh of one.
     assert np.abs(large[:, :, 0] - expected).max() < 0.15 / 49
+
+
+def test_sources_are_looked_for_when_asked_also_where_nothing_was_reduced() -> None:
+    """On a repeated tile every spot's source must show just what the spot shows."""
+    photo, mask = Photo(texture(160, 200)), disc(160, 200, center=(80, 100), radius=18)
+    engine = Engine()
+    assert engine.fill(photo, mask, model="patchmatch").sources == []
+    result = engine.fill(photo, mask, model="patchmatch", params={"sources": True})
+    (found,) = result.sources
+    assert found.patch == 7
+    taken = found.sources[mask[found.box.slices]]
+    assert (taken[:, 0] >= 0).mean() > 0.95
+    taken = taken[taken[:, 0] >= 0]
+    assert not mask[taken[:, 0], taken[:, 1]].any()
+    ys, xs = np.nonzero(mask[found.box.slices] & (found.sources[..., 0] >= 0))
+    filled = result.photo.pixels[ys + found.box.top, xs + found.box.left].astype(int)
+    assert np.median(np.abs(filled - photo.pixels[taken[:, 0], taken[:, 1]])) <= 4

@@ -21,7 +21,6 @@ from inpainting.models.tmad.losses import (
     generator_losses,
     patch_critic_loss,
     patch_generator_loss,
-    total_variation,
 )
 from inpainting.models.tmad.networks import CoarseNet, DownBlock, PSNet
 from inpainting.weights.loading import WeightsError, load_into, read_weights, write_weights
@@ -224,11 +223,6 @@ def test_coarse_loss_weighs_hole_and_known_pixels() -> None:
     assert coarse_loss(photo + mask, photo, mask) == pytest.approx(3.0)
     assert coarse_loss(photo + 1 - mask, photo, mask) == pytest.approx(0.5)
     assert coarse_loss(photo + 1, photo, mask, LossWeights(known=1, hole=1)) == pytest.approx(1.0)
-
-
-def test_total_variation_of_a_ramp() -> None:
-    ramp = torch.arange(6.0).expand(1, 1, 4, 6) * 0.1 + torch.arange(4.0)[:, None] * 0.2
-    assert total_variation(ramp) == pytest.approx(0.3)
 
 
 def test_critics_learn_from_their_own_losses_only() -> None:

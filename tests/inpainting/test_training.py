@@ -18,6 +18,7 @@ from torch import Tensor, nn
 
 from inpainting.training.batches import Batch, BatchSource
 from inpainting.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
+from inpainting.training.features import GRADIENT_SHARE, FeatureLosses, PaperWeights
 from inpainting.training.pack import PhotoPack, build_pack
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater
 from inpainting.training.recipes import RecipeError, make_recipe
@@ -244,3 +245,31 @@ def test_unknown_models_sizes_and_switches_are_refused_with_a_sentence() -> None
         make_recipe("tta", "tiny", {"magic": "1"})
     with pytest.raises(RecipeError, match="topk or weighted"):
         make_recipe("tmad", "small", {"retrieval": "best"})
+
+
+def test_feature_terms_get_their_share_of_the_reconstructions_gradient(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = torch.rand(2, 3, 64, 64, generator=generator) * 2 - 1
+    fill = (truth * 0.5).requires_grad_()
+    losses = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path)
+    assert losses.balanced
+    assert losses.names == "EfficientNet-Lite0 and a random VGG-19"
+    reconstruction = (fill - truth).abs().mean()
+    total, parts = losses(fill, fill, truth, reconstruction)
+    assert parts.keys() == {"perceptual", "style"}
+    (wanted,) = torch.autograd.grad(reconstruction, fill, retain_graph=True)
+    for name in parts:
+        term = losses._distance(name, fill, truth) * losses.balance.factor(name)
+        (gradient,) = torch.autograd.grad(term, fill)
+        assert gradient.norm().item() == pytest.approx(GRADIENT_SHARE * wanted.norm().item(), rel=1e-3)
+    assert total.item() == pytest.approx(sum(parts.values()), rel=1e-4)
+    again = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path)
+    again.load(json.loads(json.dumps(losses.state())))
+    assert again.balance.factor("style") == losses.balance.factor("style")
+
+
+def test_feature_terms_vanish_at_the_truth(tmp_path: Path) -> None:
+    truth = torch.rand(1, 3, 48, 48, generator=torch.Generator().manual_seed(1)) * 2 - 1
+    losses = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path)
+    assert losses._distance("perceptual", truth, truth).item() == 0
+    assert losses._distance("style", truth, truth).item() == 0

@@ -17,12 +17,13 @@ from django.core.files.storage import default_storage
 from django.test import Client
 from pytest_django import Settings
 
-from tests.webapp.material import mask_file, photo_file
+from tests.webapp.material import MAP, WEBP, mask_file, photo_file
 from webapp.accounts.models import User
 from webapp.jobs import redis_client
 from webapp.jobs.models import Job
 from webapp.jobs.services import submit_job
 from webapp.photos import services
+from webapp.photos.findings import NewOverlay, NewSourceMap
 from webapp.photos.models import Picture, Version
 
 MakeResult = Callable[[Version], Version]
@@ -109,6 +110,8 @@ def make_result() -> MakeResult:
             timings={"prepare": 0.01, "compute": 0.1, "paste": 0.01},
             proof=facts,
             notes={},
+            overlays=[NewOverlay("known", "Known pixels", (0, 0, 40, 40), WEBP)],
+            sources=[NewSourceMap((0, 0, 40, 40), MAP.width, MAP.height, 7, MAP.data)],
         )
 
     return make

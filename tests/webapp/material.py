@@ -12,11 +12,16 @@ from PIL import ExifTags, Image, ImageCms, TiffTags
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from inpainting.imaging import BoolMask, encode_mask
+from inpainting.imaging.context import Box
+from inpainting.imaging.source_maps import pack_sources
 
 pillow_heif.register_heif_opener()
 
 GPS_MARK = b"SECRETPLACE"
 """A text that is in the GPS part of every file made with `gps=True`; it must not be in anything served."""
+
+MAP = pack_sources(np.full((20, 20, 2), 5, np.int32), Box(0, 0, 40, 40))
+"""A source map that says that everything comes from one place."""
 
 
 def pixels(
@@ -112,3 +117,13 @@ def body_of(answer: HttpResponseBase) -> bytes:
     if answer.streaming:
         return b"".join(answer.streaming_content)  # type: ignore[attr-defined]
     return answer.content  # type: ignore[attr-defined,no-any-return]
+
+
+def _webp() -> bytes:
+    out = io.BytesIO()
+    Image.fromarray(pixels(20, 20)).save(out, "WEBP")
+    return out.getvalue()
+
+
+WEBP = _webp()
+"""An overlay's file."""

@@ -13,27 +13,29 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from inpainting.catalog import offered
+from inpainting.catalog import get_entry, offered
 from tests.webapp.conftest import MakeResult
 from tests.webapp.material import mask_file, photo_file
 from webapp.accounts.models import User
 from webapp.api.pages import PAGE_SIZE
+from webapp.jobs.batches import cancel_batch, submit_batch
 from webapp.jobs.models import Job
 from webapp.photos import services
 from webapp.photos.models import Mask, Picture, Version
 
 pytestmark = pytest.mark.django_db
 
-PICTURE = {"id", "title", "width", "height", "created_at", "edit_url", "versions", "jobs"}
+PICTURE = {"id", "title", "width", "height", "created_at", "edit_url", "versions", "jobs", "draft", "batches"}
 CARD = {"id", "title", "width", "height", "versions", "thumb_url", "edit_url", "changed_at"}
 VERSION = {
     *("id", "parent", "model", "model_title", "params", "seed", "width", "height", "bytes", "created_at", "mask_url"),
     *("display_url", "thumb_url", "download_url", "original_format", "timings", "proof", "notes"),
+    *("overlays", "sources"),
 }
 JOB = {
     *("id", "picture", "source", "result", "model", "model_title", "status", "queue", "position", "attempt", "stage"),
     *("fraction", "steps_done", "steps_total", "seconds_left", "preview", "error", "error_code", "created_at"),
-    *("started_at", "finished_at", "timings"),
+    *("started_at", "finished_at", "timings", "kind", "selection"),
 }
 MODEL = {"key", "title", "summary", "cost", "paper", "params"}
 PARAM = {"name", "kind", "default", "label", "help", "minimum", "maximum", "choices"}
@@ -51,7 +53,8 @@ def test_models_are_public_and_in_order() -> None:
     assert all(set(model) == MODEL for model in models)
     telea = next(model for model in models if model["key"] == "telea")
     assert set(telea["params"][0]) == PARAM
-    assert (telea["params"][0]["name"], telea["params"][0]["maximum"]) == ("radius", 50)
+    (radius,) = (param for param in get_entry("telea").params if param.name == "radius")
+    assert (telea["params"][0]["name"], telea["params"][0]["maximum"]) == ("radius", radius.maximum)
     assert telea["paper"]["year"] == 2004
 
 
@@ -293,16 +296,21 @@ def test_a_list_takes_three_queries(
 
 
 @pytest.mark.parametrize("results", [0, 4])
-def test_a_picture_takes_five_queries(
+def test_a_picture_takes_ten_queries(
     as_ada: Client,
+    ada: User,
     upload: Version,
     make_result: MakeResult,
     results: int,
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
+    for number in range(1 + results):
+        mask = services.add_mask(upload, mask_file(box=(1, 1, 9, 9 + number)))
+        cancel_batch(submit_batch(ada, upload, mask, models=["telea", "patchmatch"])[0], actor="ada")
     for _ in range(results):
         make_result(upload)
-    with django_assert_num_queries(5):  # session, account, picture, versions, jobs
+    # session, account, picture; versions, overlays, sources; jobs, draft, batches and their jobs
+    with django_assert_num_queries(10):
         body = as_ada.get(f"/api/pictures/{upload.picture_id}").json()
     assert len(body["versions"]) == results + 1
 
@@ -310,7 +318,7 @@ def test_a_picture_takes_five_queries(
 def test_the_description_is_complete_and_its_page_loads_nothing_from_elsewhere() -> None:
     client = Client()
     paths = client.get("/api/openapi.json").json()["paths"]
-    assert len(paths) == 7
+    assert len(paths) == 14
     fill_call = paths["/api/versions/{version_id}/fill"]["post"]
     assert {"200", "201", "404", "422"} <= set(fill_call["responses"])
     page = client.get("/api/docs")

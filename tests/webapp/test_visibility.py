@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -15,10 +16,12 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from tests.webapp.material import body_of, mask_file, photo_file
 from webapp.accounts.models import User
-from webapp.jobs.models import Job
+from webapp.jobs.batches import submit_batch
+from webapp.jobs.models import Batch, Job
 from webapp.jobs.previews import publish_preview
 from webapp.photos import services
-from webapp.photos.models import Mask, Picture, Version
+from webapp.photos.drafts import save_draft
+from webapp.photos.models import Draft, Mask, Picture, Version
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 # Accounts and the admin have rights of their own; static files and the API's description belong to nobody.
@@ -57,12 +60,17 @@ ROUTES = sorted(set(routes()), key=lambda route: route.path)
 @pytest.fixture
 def belongings(picture: Picture, result: Version, job: Job, with_redis: str) -> dict[str, object]:
     """What Ada has, by the names that addresses use."""
+    assert save_draft(result.picture.owner, result, mask_file(box=(1, 1, 5, 5)))
+    batch, _ = submit_batch(picture.owner, result, result.mask, models=["telea"])
     assert publish_preview(job.pk, PREVIEW, b"\x89PNG preview", [0, 0, 8, 8])
     return {
         "picture_id": picture.pk,
         "version_id": result.pk,
         "mask_id": result.mask_id,
         "job_id": job.pk,
+        "batch_id": batch.pk,
+        "overlay_id": result.overlays.get().pk,
+        "sources_id": result.sources.get().pk,
         "n": PREVIEW,
     }
 
@@ -71,9 +79,12 @@ def call(client: Client, method: str, url: str) -> int:
     """With a body that is right for the calls that take one, so that nothing but the right can refuse it."""
     from django.core.files.uploadedfile import SimpleUploadedFile
 
-    body = {}
+    body: dict[str, Any] = {}
     if method == "post":
-        body = {"data": {"mask": SimpleUploadedFile("mask.png", mask_file(box=(2, 2, 9, 9))), "model": "telea"}}
+        files = {name: SimpleUploadedFile("mask.png", mask_file(box=(2, 2, 9, 9))) for name in ("mask", "hint")}
+        body = {"data": {**files, "model": "telea", "kind": "object"}}
+    elif method == "put":
+        body = {"data": mask_file(box=(2, 2, 9, 9)), "content_type": "image/png"}
     answer = getattr(client, method)(url, **body)
     body_of(answer)
     return int(answer.status_code)
@@ -81,8 +92,11 @@ def call(client: Client, method: str, url: str) -> int:
 
 def test_all_kinds_of_addresses_are_found() -> None:
     found = {argument for route in ROUTES for argument in route.arguments}
-    assert found == {"picture_id", "version_id", "mask_id", "job_id", "n"}
-    assert len(ROUTES) >= 10
+    assert found == {
+        *("picture_id", "version_id", "mask_id", "job_id", "n"),
+        *("batch_id", "overlay_id", "sources_id"),
+    }
+    assert len(ROUTES) >= 17
 
 
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.path)
@@ -141,5 +155,5 @@ def test_a_mask_of_another_picture_cannot_be_smuggled_in(upload: Version, as_bob
 def _everything() -> list[object]:
     return [
         sorted(model.objects.values_list("pk", flat=True))  # type: ignore[attr-defined]
-        for model in (Picture, Version, Mask, Job)
-    ] + [sorted(Job.objects.values_list("status", flat=True))]
+        for model in (Picture, Version, Mask, Job, Batch, Draft)
+    ] + [sorted(Job.objects.values_list("status", flat=True)), sorted(Draft.objects.values_list("sha256", flat=True))]

@@ -27,9 +27,19 @@ def make_version(owner: User) -> tuple[Version, Mask]:
 
 def make_jobs(owner: User, number: int, *, first_at: datetime | None = None, **columns: Any) -> list[Job]:
     """`number` queued jobs of one picture, a millisecond apart, as if submitted from `first_at` on."""
-    version, mask = make_version(owner)
     first_at = first_at or timezone.now() - timedelta(hours=1)
-    jobs = [
+    jobs = unsaved_jobs(owner, number, queued_at=first_at, **columns)
+    Job.objects.bulk_create(jobs)
+    for place, job in enumerate(jobs):
+        job.created_at = first_at + timedelta(milliseconds=place)
+    Job.objects.bulk_update(jobs, ["created_at"])
+    return jobs
+
+
+def unsaved_jobs(owner: User, number: int, **columns: Any) -> list[Job]:
+    """`number` queued jobs of one picture, for inserting many at once."""
+    version, mask = make_version(owner)
+    return [
         Job(
             owner=owner,
             picture_id=version.picture_id,
@@ -37,12 +47,7 @@ def make_jobs(owner: User, number: int, *, first_at: datetime | None = None, **c
             mask=mask,
             model="telea",
             fingerprint=uuid.uuid4().hex,
-            **{"status": "queued", "queue": "batch", "queued_at": first_at, **columns},
+            **{"status": "queued", "queue": "batch", **columns},
         )
         for _ in range(number)
     ]
-    Job.objects.bulk_create(jobs)
-    for place, job in enumerate(jobs):
-        job.created_at = first_at + timedelta(milliseconds=place)
-    Job.objects.bulk_update(jobs, ["created_at"])
-    return jobs

@@ -13,7 +13,7 @@ from tests.workers.conftest import RedisServer, painted, started_worker, stored,
 from tests.workers.processes import Process, children, is_running, wait_until
 from webapp.accounts.models import User
 from webapp.jobs.models import Job, WorkerSeen
-from webapp.jobs.services import cancel_job, submit_job
+from webapp.jobs.services import cancel_job, submit_job, submit_selection
 from webapp.photos import services as photos
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
@@ -79,6 +79,18 @@ def test_progress_reaches_the_row(interactive_worker: Process, user: User) -> No
     assert running.stage
     assert 0 < running.fraction < 1
     wait_until(lambda: WorkerSeen.objects.filter(name=running.worker).exists(), what="the worker shows itself")
+
+
+def test_a_selection_runs_like_any_job(interactive_worker: Process, user: User) -> None:
+    version, hint = painted(user, side=512, hole=60)
+    job, _ = submit_selection(user, version, hint, kind="object")
+    done = wait_for_status(job, "succeeded", "failed")
+    assert (done.status, done.error, done.result) == ("succeeded", "", None)
+    assert history(done) == [("queued", 0), ("running", 1), ("succeeded", 1)]
+    assert done.selection is not None
+    assert done.selection.picture == version.picture
+    assert done.fraction == 1.0
+    assert "object" in WorkerSeen.objects.filter(queues="interactive").first().abilities  # type: ignore[union-attr]
 
 
 def test_what_cannot_be_filled_fails_with_a_sentence(interactive_worker: Process, user: User) -> None:
@@ -220,6 +232,18 @@ def test_jobs_survive_a_redis_that_starts_anew_and_empty(
     for job in (running, *waiting):
         done = wait_for_status(job, "succeeded", "failed")
         assert (done.status, done.attempt) == ("succeeded", 1)
+
+
+def test_a_worker_whose_job_ends_while_redis_is_away_hears_again(
+    sweeper: None, interactive_worker: Process, redis_server: RedisServer, user: User
+) -> None:
+    job = submit(user, model="patchmatch", side=640, hole=256)
+    wait_for_status(job, "running")
+    redis_server.process.kill()
+    assert wait_for_status(job, "succeeded", "failed").status == "succeeded"
+    time.sleep(0.5)  # the worker acknowledges its token, in vain
+    redis_server.restart_empty()
+    assert wait_for_status(submit(user, side=96), "succeeded", seconds=20).attempt == 1
 
 
 def test_submitting_without_redis_keeps_the_job(

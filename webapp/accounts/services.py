@@ -20,8 +20,8 @@ from django.utils import timezone
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal
-from webapp.jobs.models import Job
-from webapp.photos.models import Picture
+from webapp.jobs.models import Batch, Job
+from webapp.photos.models import Draft, Picture
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 # A guest's session is stored after the guest, at the end of the request; leave that moment alone.
@@ -76,7 +76,9 @@ def claim_guest(guest: User, account: User) -> bool:
         if locked is None or account.is_guest:
             return False
         Picture.objects.filter(owner=locked).update(owner=account)
+        Draft.objects.filter(owner=locked).update(owner=account)
         Job.objects.filter(owner=locked).update(owner=account)
+        Batch.objects.filter(owner=locked).update(owner=account)
         locked.delete()
     return True
 

@@ -10,10 +10,28 @@ from ninja import Schema
 from ninja.responses import NinjaJSONEncoder
 
 from inpainting.catalog import ModelEntry, Paper, offered
-from webapp.api.schemas import JobOut, ModelOut, PaperOut, ParamOut, PictureCard, PictureOut, VersionOut
-from webapp.jobs.models import Job
+from webapp.api.schemas import (
+    AbilitiesOut,
+    BatchCard,
+    BatchOut,
+    DraftOut,
+    JobOut,
+    ModelOut,
+    OverlayOut,
+    PaperOut,
+    ParamOut,
+    PictureCard,
+    PictureOut,
+    SourceMapOut,
+    VersionOut,
+)
+from webapp.jobs.batches import jobs_of
+from webapp.jobs.models import Batch, Job
 from webapp.jobs.payloads import job_payload, model_title
-from webapp.photos.models import Picture, Version
+from webapp.jobs.services import abilities
+from webapp.photos.models import Draft, Picture, Version
+
+MOST_BATCHES = 50
 
 
 def as_json(shape: Schema) -> dict[str, Any]:
@@ -28,9 +46,17 @@ def models_out() -> list[ModelOut]:
     return [_model_out(entry) for entry in offered()]
 
 
+def abilities_out() -> AbilitiesOut:
+    """What can be selected here at this moment."""
+    return AbilitiesOut.model_validate({"select": abilities()})
+
+
 def picture_out(picture: Picture) -> PictureOut:
-    """A picture with its versions and the jobs that have not ended; two queries, however many there are."""
-    versions: list[Version] = list(picture.versions.order_by("created_at", "id"))
+    """A picture as its owner sees it; at most eight queries, however many versions and batches there are."""
+    rows = picture.versions.order_by("created_at", "id").prefetch_related("overlays", "sources")
+    versions: list[Version] = list(rows)
+    draft = picture.drafts.filter(owner=picture.owner_id).first()
+    batches = list(picture.batches.order_by("-created_at", "-id").prefetch_related("jobs")[:MOST_BATCHES])
     jobs = list(picture.jobs.active().order_by("created_at"))
     upload = versions[0]
     return PictureOut(
@@ -42,11 +68,13 @@ def picture_out(picture: Picture) -> PictureOut:
         edit_url=reverse("editor", args=[picture.pk]),
         versions=[version_out(version) for version in versions],
         jobs=[job_out(job) for job in jobs],
+        draft=None if draft is None else draft_out(draft),
+        batches=[_batch_card(batch) for batch in reversed(batches)],
     )
 
 
 def version_out(version: Version) -> VersionOut:
-    """One version; no query."""
+    """One version; no query when its overlays and sources are prefetched."""
     return VersionOut(
         id=version.pk,
         parent=version.parent_id,
@@ -66,12 +94,51 @@ def version_out(version: Version) -> VersionOut:
         timings=version.timings,
         proof=version.proof,
         notes=version.notes,
+        overlays=[
+            OverlayOut(name=row.name, title=row.title, url=reverse("overlay", args=[row.pk]), box=row.box)
+            for row in version.overlays.all()
+        ],
+        sources=[
+            SourceMapOut(
+                url=reverse("sources", args=[row.pk]), box=row.box, width=row.width, height=row.height, patch=row.patch
+            )
+            for row in version.sources.all()
+        ],
     )
 
 
 def job_out(job: Job) -> JobOut:
     """One job, as the socket shows it too."""
     return JobOut.model_validate(job_payload(job))
+
+
+def batch_out(batch: Batch) -> BatchOut:
+    """A batch with its jobs as they are now."""
+    return BatchOut(
+        batch=batch.pk,
+        source=batch.source_id,
+        mask_url=reverse("mask", args=[batch.mask_id]),
+        created_at=batch.created_at,
+        jobs=[job_out(job) for job in jobs_of(batch)],
+    )
+
+
+def draft_out(draft: Draft) -> DraftOut:
+    """Where a draft is to be had."""
+    url = reverse("api:draft", args=[draft.version_id])
+    return DraftOut(version=draft.version_id, url=url, updated_at=draft.updated_at)
+
+
+def _batch_card(batch: Batch) -> BatchCard:
+    jobs = sorted(batch.jobs.all(), key=lambda job: (job.created_at, job.pk))
+    return BatchCard(
+        id=batch.pk,
+        source=batch.source_id,
+        mask_url=reverse("mask", args=[batch.mask_id]),
+        created_at=batch.created_at,
+        jobs=[job.pk for job in jobs],
+        results=[job.result_id for job in jobs if job.result_id is not None],
+    )
 
 
 def card_out(picture: Picture) -> PictureCard:

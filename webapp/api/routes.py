@@ -1,4 +1,7 @@
-"""The REST API's calls. Each finds what it is about among what the caller may see, and leaves the rest to a service."""
+"""The REST API's calls about pictures and jobs; `painting` has those about masks.
+
+Each call finds what it is about among what the caller may see, and leaves the rest to a service.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,18 @@ from ninja import File, Form, Router, Status, UploadedFile
 
 from webapp.accounts.services import account_for
 from webapp.api.pages import picture_page
-from webapp.api.payloads import job_out, models_out, picture_out
-from webapp.api.schemas import ErrorOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn
+from webapp.api.payloads import abilities_out, batch_out, job_out, models_out, picture_out
+from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn
+from webapp.api.seen import REFUSED, visible_version
 from webapp.errors import Refusal, not_found
-from webapp.jobs.models import Job
+from webapp.jobs.batches import cancel_batch, submit_batch
+from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import cancel_job, submit_job
 from webapp.photos import services
 from webapp.photos.files import new_files
-from webapp.photos.models import Picture, Version
+from webapp.photos.models import Picture
 
 router = Router()
-
-_REFUSED: dict[Any, Any] = {(400, 401, 403, 404, 409, 413, 422, 429): ErrorOut}
 
 
 @router.get("/models", response=list[ModelOut], summary="Models", tags=["models"])
@@ -32,7 +35,7 @@ def list_models(request: HttpRequest) -> list[ModelOut]:
     return models_out()
 
 
-@router.post("/pictures", response={201: PictureOut, **_REFUSED}, summary="Upload a photo", tags=["pictures"])
+@router.post("/pictures", response={201: PictureOut, **REFUSED}, summary="Upload a photo", tags=["pictures"])
 def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[PictureOut]:
     """Take in a JPEG, PNG, WebP, TIFF or HEIC photo. A visitor becomes a guest by this, where guests are allowed."""
     with account_for(request) as owner:
@@ -41,7 +44,7 @@ def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[Pic
 
 
 @router.post(
-    "/pictures/sample", response={201: PictureOut, **_REFUSED}, summary="Take a sample photo", tags=["pictures"]
+    "/pictures/sample", response={201: PictureOut, **REFUSED}, summary="Take a sample photo", tags=["pictures"]
 )
 def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
     """Start from one of the photos that come with the site."""
@@ -50,14 +53,14 @@ def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
     return Status(201, picture_out(picture))
 
 
-@router.get("/pictures", response={200: PicturePage, **_REFUSED}, summary="My pictures", tags=["pictures"])
+@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="My pictures", tags=["pictures"])
 def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePage:
     """Your pictures, latest change first, 24 at a time; `next` is the cursor of the following page."""
     return picture_page(request.user, cursor)
 
 
 @router.get(
-    "/pictures/{uuid:picture_id}", response={200: PictureOut, **_REFUSED}, summary="A picture", tags=["pictures"]
+    "/pictures/{uuid:picture_id}", response={200: PictureOut, **REFUSED}, summary="A picture", tags=["pictures"]
 )
 def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
     """A picture with its versions and the jobs that have not ended."""
@@ -65,7 +68,7 @@ def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
 
 
 @router.delete(
-    "/pictures/{uuid:picture_id}", response={204: None, **_REFUSED}, summary="Delete a picture", tags=["pictures"]
+    "/pictures/{uuid:picture_id}", response={204: None, **REFUSED}, summary="Delete a picture", tags=["pictures"]
 )
 def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
     """Delete a picture with its versions, masks, jobs and files."""
@@ -75,7 +78,7 @@ def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
 
 @router.post(
     "/versions/{uuid:version_id}/fill",
-    response={201: JobOut, 200: JobOut, **_REFUSED},
+    response={201: JobOut, 200: JobOut, **REFUSED},
     summary="Fill a hole",
     tags=["jobs"],
 )
@@ -92,9 +95,7 @@ def fill(
     `params` is a JSON object of the model's parameters. Answers 200 with the job that exists when the same request
     is already waiting or running.
     """
-    version = Version.objects.visible_to(request.user).filter(pk=version_id).first()
-    if version is None:
-        raise not_found()
+    version = visible_version(request, version_id)
     with account_for(request) as owner, new_files(), transaction.atomic():
         job, created = submit_job(
             owner, version, services.add_mask(version, mask.read()), model=model, params=_params(params), seed=seed
@@ -102,16 +103,58 @@ def fill(
     return Status(201 if created else 200, job_out(job))
 
 
-@router.get("/jobs/{uuid:job_id}", response={200: JobOut, **_REFUSED}, summary="A job", tags=["jobs"])
+@router.post(
+    "/versions/{uuid:version_id}/fill-all",
+    response={201: BatchOut, 200: BatchOut, **REFUSED},
+    summary="Fill a hole with several models",
+    tags=["jobs"],
+)
+def fill_all(
+    request: HttpRequest, version_id: UUID, mask: File[UploadedFile], models: Form[str | None] = None
+) -> Status[BatchOut]:
+    """Ask several models to fill the same hole; `models` is a JSON list of their keys, all that are offered without it.
+
+    Either all jobs are queued or none is. Answers 200 with the batch that exists when the same request is under way.
+    """
+    version = visible_version(request, version_id)
+    keys = None if models is None else _keys(models)
+    with account_for(request) as owner, new_files(), transaction.atomic():
+        batch, created = submit_batch(owner, version, services.add_mask(version, mask.read()), models=keys)
+    return Status(201 if created else 200, batch_out(batch))
+
+
+@router.get("/abilities", response=AbilitiesOut, summary="What can be selected", tags=["masks"])
+def list_abilities(request: HttpRequest) -> AbilitiesOut:
+    """Kinds of selection that a worker can make which is alive now."""
+    return abilities_out()
+
+
+@router.get("/jobs/{uuid:job_id}", response={200: JobOut, **REFUSED}, summary="A job", tags=["jobs"])
 def get_job(request: HttpRequest, job_id: UUID) -> JobOut:
     """A job as it is now."""
     return job_out(_job(request, job_id))
 
 
-@router.post("/jobs/{uuid:job_id}/cancel", response={200: JobOut, **_REFUSED}, summary="Cancel a job", tags=["jobs"])
+@router.post("/jobs/{uuid:job_id}/cancel", response={200: JobOut, **REFUSED}, summary="Cancel a job", tags=["jobs"])
 def cancel(request: HttpRequest, job_id: UUID) -> JobOut:
     """Call a job off; one that has ended stays as it is."""
     return job_out(cancel_job(_job(request, job_id), actor=str(request.user.pk)))
+
+
+@router.get("/batches/{uuid:batch_id}", response={200: BatchOut, **REFUSED}, summary="A batch", tags=["jobs"])
+def get_batch(request: HttpRequest, batch_id: UUID) -> BatchOut:
+    """A batch with its jobs as they are now."""
+    return batch_out(_batch(request, batch_id))
+
+
+@router.post(
+    "/batches/{uuid:batch_id}/cancel", response={200: BatchOut, **REFUSED}, summary="Cancel a batch", tags=["jobs"]
+)
+def cancel_all(request: HttpRequest, batch_id: UUID) -> BatchOut:
+    """Call off the jobs of a batch that have not ended."""
+    batch = _batch(request, batch_id)
+    cancel_batch(batch, actor=str(request.user.pk))
+    return batch_out(batch)
 
 
 def _picture(request: HttpRequest, picture_id: UUID) -> Picture:
@@ -126,6 +169,23 @@ def _job(request: HttpRequest, job_id: UUID) -> Job:
     if found is None:
         raise not_found()
     return found
+
+
+def _batch(request: HttpRequest, batch_id: UUID) -> Batch:
+    found: Batch | None = Batch.objects.visible_to(request.user).filter(pk=batch_id).first()
+    if found is None:
+        raise not_found()
+    return found
+
+
+def _keys(text: str) -> list[str]:
+    try:
+        keys = json.loads(text)
+    except ValueError:
+        keys = None
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise Refusal("bad_models", "“models” must be a JSON list of models' keys.", status=422)
+    return keys
 
 
 def _params(text: str) -> dict[str, Any]:

@@ -63,6 +63,28 @@ class PicturePage(Schema):
     next: str | None = Field(description="Cursor of the next page.")
 
 
+Box = tuple[int, int, int, int]
+
+
+class OverlayOut(Schema):
+    """A picture of what happened inside the model, to be stretched over its box."""
+
+    name: str = Field(description="Stable key: `coarse`, `lbp`, `ratio-2`.")
+    title: str
+    url: str
+    box: Box = Field(description="left, top, right, bottom in pixels of the photo")
+
+
+class SourceMapOut(Schema):
+    """Where the content of one crop's hole was taken from; the file's format is in ARCHITECTURE.md."""
+
+    url: str
+    box: Box = Field(description="left, top, right, bottom in pixels of the photo")
+    width: int = Field(description="Cells in a row, stretched over the box.")
+    height: int
+    patch: int = Field(description="Side of the copied patches in pixels of the photo.")
+
+
 class VersionOut(Schema):
     """A state of a picture: the upload (no parent) or a result."""
 
@@ -84,19 +106,28 @@ class VersionOut(Schema):
     timings: dict[str, Any] = Field(description="Seconds by stage.")
     proof: dict[str, Any] = Field(description="`known_pixels` and how many of them changed; empty for uploads.")
     notes: dict[str, Any]
+    overlays: list[OverlayOut]
+    sources: list[SourceMapOut]
 
 
 class PreviewOut(Schema):
     url: str
-    box: tuple[int, int, int, int] = Field(description="left, top, right, bottom in pixels of the photo")
+    box: Box = Field(description="left, top, right, bottom in pixels of the photo")
+
+
+class SelectionOut(Schema):
+    mask_url: str
+    share: float = Field(description="Selected pixels over all pixels, 0 to 1.")
 
 
 class JobOut(Schema):
     id: UUID
+    kind: Literal["fill", "select-object", "select-text"]
     picture: UUID
     source: UUID
     result: UUID | None
-    model: str
+    selection: SelectionOut | None = Field(description="What a selection found.")
+    model: str = Field(description="Empty for selections.")
     model_title: str
     status: Literal["held", "queued", "running", "succeeded", "failed", "cancelled"]
     queue: str
@@ -116,6 +147,39 @@ class JobOut(Schema):
     timings: dict[str, Any]
 
 
+class BatchOut(Schema):
+    """One mask given to several models."""
+
+    batch: UUID
+    source: UUID
+    mask_url: str
+    created_at: datetime
+    jobs: list[JobOut] = Field(description="In the order they were queued.")
+
+
+class BatchCard(Schema):
+    """A batch in its picture."""
+
+    id: UUID
+    source: UUID
+    mask_url: str
+    created_at: datetime
+    jobs: list[UUID] = Field(description="In the order they were queued.")
+    results: list[UUID] = Field(description="The versions made so far, in the same order.")
+
+
+class DraftOut(Schema):
+    """The mask in progress."""
+
+    version: UUID
+    url: str
+    updated_at: datetime
+
+
+class AbilitiesOut(Schema):
+    select: list[Literal["object", "text"]]
+
+
 class PictureOut(Schema):
     id: UUID
     title: str
@@ -125,6 +189,8 @@ class PictureOut(Schema):
     edit_url: str
     versions: list[VersionOut] = Field(description="In the order they were made.")
     jobs: list[JobOut] = Field(description="Those that have not ended.")
+    draft: DraftOut | None = Field(description="Yours.")
+    batches: list[BatchCard] = Field(description="The latest 50, oldest first.")
 
 
 class SampleIn(Schema):

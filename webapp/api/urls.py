@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 
 from webapp.api import errors
 from webapp.api.auth import BrowserSession
+from webapp.api.painting import router as painting
 from webapp.api.routes import router
 
 api = NinjaAPI(
@@ -20,6 +21,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", router)
+api.add_router("", painting)
 errors.install(api)
 
 urlpatterns: list[URLPattern] = [path("", api.urls)]  # type: ignore[list-item]  # a resolver triple, which path() takes

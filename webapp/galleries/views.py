@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 
 from inpainting.imaging import DECODABLE_FORMATS
 from webapp.api.pages import picture_page
-from webapp.api.payloads import as_json, models_out, picture_out
+from webapp.api.payloads import abilities_out, as_json, models_out, picture_out
 from webapp.errors import not_found
 from webapp.photos.models import Picture
 from webapp.photos.samples import all_samples
@@ -64,6 +64,7 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
     boot = {
         "picture": as_json(picture_out(picture)),
         "models": [as_json(model) for model in models_out()],
+        "abilities": as_json(abilities_out()),
         "urls": {
             "api": reverse("api:api-root"),
             "socket": "/ws/live/",

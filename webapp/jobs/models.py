@@ -1,4 +1,4 @@
-"""Jobs: the database is the truth about what is to be filled, by whom, and how far it is."""
+"""Jobs: the database is the truth about what is to be filled or selected, for whom, and how far it is."""
 
 from __future__ import annotations
 
@@ -8,11 +8,19 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from webapp.jobs.querysets import JobQuerySet
+from webapp.jobs.querysets import BatchQuerySet, JobQuerySet
 
 
 class Job(models.Model):
-    """One request to fill one mask of one version. Only `webapp.jobs.states` writes `status`."""
+    """One request to fill one mask of one version, or to select from one stroke on it.
+
+    Only `webapp.jobs.states` writes `status`.
+    """
+
+    class Kind(models.TextChoices):
+        FILL = "fill"
+        SELECT_OBJECT = "select-object", "Object selection"
+        SELECT_TEXT = "select-text", "Text selection"
 
     class Status(models.TextChoices):
         HELD = "held"
@@ -31,11 +39,22 @@ class Job(models.Model):
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="jobs")
     picture = models.ForeignKey("photos.Picture", on_delete=models.CASCADE, related_name="jobs")
     source = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="jobs")
-    mask = models.ForeignKey("photos.Mask", on_delete=models.CASCADE, related_name="jobs")
+    kind = models.CharField(max_length=16, choices=Kind, default=Kind.FILL)
+    mask = models.ForeignKey(
+        "photos.Mask", on_delete=models.CASCADE, related_name="jobs", help_text="The hole, or a selection's stroke."
+    )
     result = models.OneToOneField(
         "photos.Version", on_delete=models.SET_NULL, null=True, blank=True, related_name="made_by"
     )
-    model = models.CharField(max_length=40)
+    selection = models.ForeignKey(
+        "photos.Mask",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="selected_by",
+        help_text="What a selection found.",
+    )
+    model = models.CharField(max_length=40, blank=True, help_text="Empty for selections.")
     params = models.JSONField(default=dict, blank=True)
     seed = models.BigIntegerField(default=0)
     fingerprint = models.CharField(max_length=64, help_text="Hash of what is asked for; equal requests share it.")
@@ -84,7 +103,33 @@ class Job(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.model} {self.status} {self.id}"
+        return f"{self.model or self.kind} {self.status} {self.id}"
+
+    @property
+    def is_fill(self) -> bool:
+        """Whether a version is to be made, not a selection."""
+        return self.kind == self.Kind.FILL
+
+
+class Batch(models.Model):
+    """One mask of one version given to several models. A job that was under way already may be part of it."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="batches")
+    picture = models.ForeignKey("photos.Picture", on_delete=models.CASCADE, related_name="batches")
+    source = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="batches")
+    mask = models.ForeignKey("photos.Mask", on_delete=models.CASCADE, related_name="batches")
+    jobs = models.ManyToManyField(Job, related_name="batches")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = BatchQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["created_at", "id"]
+        indexes: ClassVar = [models.Index(fields=["picture", "created_at"], name="batch_of_picture")]
+
+    def __str__(self) -> str:
+        return f"batch {self.id}"
 
 
 class Transition(models.Model):
@@ -111,6 +156,7 @@ class WorkerSeen(models.Model):
     name = models.CharField(max_length=120, primary_key=True)
     device = models.CharField(max_length=60, blank=True)
     queues = models.CharField(max_length=120, blank=True)
+    abilities = models.JSONField(default=list, blank=True, help_text="What it can select: object, text.")
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
 

@@ -22,11 +22,13 @@ def job_payload(job: Job) -> dict[str, Any]:
     """
     return {
         "id": str(job.pk),
+        "kind": job.kind,
         "picture": str(job.picture_id),
         "source": str(job.source_id),
         "result": None if job.result_id is None else str(job.result_id),
+        "selection": _selection(job),
         "model": job.model,
-        "model_title": model_title(job.model),
+        "model_title": model_title(job.model) if job.is_fill else job.get_kind_display(),
         "status": job.status,
         "queue": job.queue,
         "position": claims.position(job),
@@ -57,6 +59,11 @@ def model_title(key: str) -> str:
         return get_entry(key).title
     except CatalogError:
         return key
+
+
+def _selection(job: Job) -> dict[str, Any] | None:
+    mask = job.selection
+    return None if mask is None else {"mask_url": reverse("mask", args=[mask.pk]), "share": mask.hole_share}
 
 
 def _preview(job: Job) -> PreviewInfo | None:

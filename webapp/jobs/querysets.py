@@ -1,4 +1,4 @@
-"""Which jobs a person may see."""
+"""Which jobs and batches a person may see."""
 
 from __future__ import annotations
 
@@ -21,3 +21,9 @@ class JobQuerySet(models.QuerySet[Any]):
     def active(self) -> Self:
         """Jobs that have not ended."""
         return self.filter(status__in=ACTIVE)
+
+
+class BatchQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Batches that `user` may watch and cancel: their own."""
+        return self.filter(owner=user) if user.is_authenticated else self.none()

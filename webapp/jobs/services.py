@@ -1,4 +1,4 @@
-"""What a person can do with jobs: ask for a fill, and call it off."""
+"""What a person can do with jobs: ask for a fill or a selection, and call it off."""
 
 from __future__ import annotations
 
@@ -6,16 +6,19 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
 from webapp.jobs import states
-from webapp.jobs.models import Job
+from webapp.jobs.models import Job, WorkerSeen
 from webapp.jobs.querysets import ACTIVE
+from webapp.photos.drafts import draft_is_submitted
 from webapp.photos.models import Mask, Version
 
 if TYPE_CHECKING:
@@ -23,6 +26,9 @@ if TYPE_CHECKING:
 
 LARGEST_SEED = 2**32 - 1
 """What every random generator in use takes, and what survives a browser's numbers."""
+SELECTIONS = {"object": Job.Kind.SELECT_OBJECT, "text": Job.Kind.SELECT_TEXT}
+"""What can be asked for, and the kind of job that does it."""
+SELECTION_PRIORITY = 10
 _RACES = 10
 
 
@@ -37,7 +43,7 @@ def submit_job(
     queue: str = Job.Queue.INTERACTIVE,
     priority: int = 0,
 ) -> tuple[Job, bool]:
-    """Ask for `mask` of `version` to be filled; returns ``(job, created)``.
+    """Ask for `mask` of `version` to be filled; returns ``(job, created)``. A draft of just that mask is done with.
 
     The same request (photo, hole, model, parameters, given seed) of the same person answers with the job that is
     already waiting or running. Without a seed one is drawn, and the request still counts as the same. Raises
@@ -47,7 +53,57 @@ def submit_job(
     _check_pictures(owner, version, mask)
     entry, parsed = _check_model(model, params)
     _check_seed(seed)
-    fingerprint = _fingerprint(version, mask, entry.key, parsed, seed)
+    job = Job(
+        owner=owner,
+        picture_id=version.picture_id,
+        source=version,
+        mask=mask,
+        model=entry.key,
+        params=parsed,
+        seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
+        fingerprint=_fingerprint(version, mask, entry.key, parsed, seed),
+        queue=queue,
+        priority=priority,
+    )
+    answer = _submit(job)
+    draft_is_submitted(owner, mask)
+    return answer
+
+
+def submit_selection(owner: User, version: Version, hint: Mask, *, kind: str) -> tuple[Job, bool]:
+    """Ask for a mask of what the stroke `hint` was painted over; `kind` is “object” or “text”.
+
+    Returns ``(job, created)`` as `submit_job` does. Selections are short, so they go before fills. Raises `Refusal`
+    also for what no worker that is alive can select.
+    """
+    _check_pictures(owner, version, hint)
+    if kind not in SELECTIONS:
+        raise Refusal("bad_kind", f"“kind” must be one of: {', '.join(SELECTIONS)}.", status=422)
+    if kind not in abilities():
+        raise Refusal("not_able", f"Selecting {kind} is not available here: no worker has what it needs.", status=422)
+    job = Job(
+        owner=owner,
+        picture_id=version.picture_id,
+        source=version,
+        mask=hint,
+        kind=SELECTIONS[kind],
+        fingerprint=_fingerprint(version, hint, SELECTIONS[kind], {}, None),
+        priority=SELECTION_PRIORITY,
+    )
+    return _submit(job)
+
+
+def abilities() -> list[str]:
+    """What can be selected here. Objects need nothing special; anything else needs a living worker that says so."""
+    seen_since = Now() - timedelta(seconds=settings.JOBS.stale_after)
+    workers = WorkerSeen.objects.filter(seen_at__gte=seen_since).values_list("abilities", flat=True)
+    able = {"object"}.union(*workers)
+    return [kind for kind in SELECTIONS if kind in able]
+
+
+def _submit(job: Job) -> tuple[Job, bool]:
+    """The active job of the same fingerprint, or `job` itself, queued."""
+    owner, fingerprint = job.owner, job.fingerprint
     for _ in range(_RACES):
         existing = Job.objects.active().filter(owner=owner, fingerprint=fingerprint).first()
         if existing is not None:
@@ -55,24 +111,12 @@ def submit_job(
         try:
             with transaction.atomic():
                 _check_limit(owner)
-                job = Job(
-                    owner=owner,
-                    picture_id=version.picture_id,
-                    source=version,
-                    mask=mask,
-                    model=entry.key,
-                    params=parsed,
-                    seed=secrets.randbelow(LARGEST_SEED + 1) if seed is None else seed,
-                    fingerprint=fingerprint,
-                    queue=queue,
-                    priority=priority,
-                )
                 return states.submit(job, actor=str(owner.pk)), True
         except IntegrityError:
             # Either the same request came in at this moment and is now the one to answer with, or something else
             # is wrong with the row.
             if not Job.objects.active().filter(owner=owner, fingerprint=fingerprint).exists():
-                _check_still_there(version, mask)
+                _check_still_there(job.source, job.mask)
     raise Refusal("try_again", "This request could not be taken. Please try again.", status=409)
 
 

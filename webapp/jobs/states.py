@@ -64,14 +64,15 @@ def begin(job: Job, *, worker: str) -> Job:
     )
 
 
-def succeed(job: Job, *, result_id: Any, timings: dict[str, float]) -> Job:
-    """running → succeeded, with the version that was made."""
+def succeed(job: Job, *, timings: dict[str, float], result_id: Any = None, selection_id: Any = None) -> Job:
+    """running → succeeded, with the version that was made, or the mask that was selected."""
     return _move(
         job,
         Status.SUCCEEDED,
         only_from=(Status.RUNNING,),
         actor=job.worker,
         result_id=result_id,
+        selection_id=selection_id,
         timings=timings,
         fraction=1.0,
         seconds_left=0.0,

@@ -88,7 +88,7 @@ def _give_up(job: Job) -> None:
         actor="sweep",
         code="worker_lost",
         message=(
-            f"The worker stopped {times} times while filling this photo, so Reweave gave up. "
+            f"The worker stopped {times} times while working on this photo, so Reweave gave up. "
             "A smaller hole or another model may work."
         ),
     )

@@ -1,4 +1,4 @@
-"""Pictures, their versions, the masks painted on them, and the renditions made for display."""
+"""Pictures, their versions, the masks painted on them, and what was made along with them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ from typing import ClassVar
 from django.conf import settings
 from django.db import models
 
-from webapp.photos.querysets import MaskQuerySet, PictureQuerySet, VersionQuerySet
+from webapp.photos.querysets import DraftQuerySet, FindingQuerySet, MaskQuerySet, PictureQuerySet, VersionQuerySet
+
+LONGEST_NAME, LONGEST_TITLE = 60, 120
+"""Of an overlay."""
 
 
 def unguessable_path(instance: models.Model, filename: str) -> str:
@@ -107,3 +110,68 @@ class Rendition(models.Model):
 
     def __str__(self) -> str:
         return f"{self.spec} of {self.version_id}"
+
+
+class Draft(models.Model):
+    """A person's mask in progress: one a picture, whatever version it was painted on."""
+
+    picture = models.ForeignKey(Picture, on_delete=models.CASCADE, related_name="drafts")
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="drafts")
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="drafts")
+    file = models.FileField(upload_to=unguessable_path, max_length=200)
+    sent_sha256 = models.CharField(max_length=64, help_text="Of the file as it was sent.")
+    sha256 = models.CharField(max_length=64, help_text="Of the hole, as a mask's.")
+    updated_at = models.DateTimeField()
+
+    objects = DraftQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["picture", "owner"], name="one_draft_per_picture_and_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"draft on {self.version_id}"
+
+
+class Finding(models.Model):
+    """Something that a model reported with its result, and the part of the photo it belongs to, in photo pixels."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    file = models.FileField(upload_to=unguessable_path, max_length=200)
+    left = models.PositiveIntegerField()
+    top = models.PositiveIntegerField()
+    right = models.PositiveIntegerField()
+    bottom = models.PositiveIntegerField()
+    position = models.PositiveSmallIntegerField(help_text="Order in which to show them.")
+
+    objects = FindingQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering: ClassVar = ["position"]
+
+    def __str__(self) -> str:
+        return f"{self._meta.verbose_name} {self.position}"
+
+    @property
+    def box(self) -> tuple[int, int, int, int]:
+        """left, top, right, bottom; right and bottom are excluded."""
+        return self.left, self.top, self.right, self.bottom
+
+
+class Overlay(Finding):
+    """A picture of what happened inside a model, stretched over its box."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="overlays")
+    name = models.CharField(max_length=LONGEST_NAME)
+    title = models.CharField(max_length=LONGEST_TITLE)
+
+
+class SourceMap(Finding):
+    """Where the content of one crop's hole was taken from; the format is in `inpainting.imaging.source_maps`."""
+
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="sources")
+    width = models.PositiveIntegerField(help_text="Cells in a row, stretched over the box.")
+    height = models.PositiveIntegerField()
+    patch = models.PositiveIntegerField(help_text="Side of the copied patches in photo pixels.")

@@ -17,7 +17,7 @@ class PictureQuerySet(models.QuerySet[Any]):
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
     def for_cards(self) -> Self:
-        """With what a card shows: `version_count`; of the latest version `latest_id`, `latest_width`, `latest_height`."""
+        """With what a card shows: `version_count`, and the latest version's id, width and height (`latest_…`)."""
         from webapp.photos.models import Version
 
         latest = Version.objects.filter(picture=models.OuterRef("pk")).order_by("-created_at", "-id")
@@ -41,3 +41,15 @@ class MaskQuerySet(_PartOfPicture):
 
 class VersionQuerySet(_PartOfPicture):
     pass
+
+
+class FindingQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """What models reported about the pictures that `user` may open."""
+        return self.filter(version__picture__owner=user) if user.is_authenticated else self.none()
+
+
+class DraftQuerySet(models.QuerySet[Any]):
+    def visible_to(self, user: User | AnonymousUser) -> Self:
+        """Drafts that `user` painted, on pictures that they may open."""
+        return self.filter(owner=user, picture__owner=user) if user.is_authenticated else self.none()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,12 +11,13 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from inpainting.imaging import Photo, PhotoError, decode, decode_mask, encode_mask
+from inpainting.imaging import BoolMask, Photo, PhotoError, decode, decode_mask, encode_mask
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal, not_found
 from webapp.photos import samples
 from webapp.photos.files import new_files, read_file, write_file
+from webapp.photos.findings import NewOverlay, NewSourceMap, store_findings
 from webapp.photos.models import Mask, Picture, Version
 from webapp.photos.renditions import SUFFIXES, decoding_slots, make_rendition, render, store_rendition
 from webapp.photos.uploads import title_from, too_big
@@ -26,7 +28,10 @@ __all__ = [
     "add_result",
     "add_sample",
     "delete_picture",
+    "keep_mask",
     "make_rendition",
+    "mask_digest",
+    "normalise_mask",
     "read_mask",
     "read_version",
 ]
@@ -65,13 +70,7 @@ def add_mask(version: Version, data: bytes) -> Mask:
     The same hole painted again gives the mask that exists. Raises `Refusal` (422) when the file is no picture of
     that size, has no hole, or is nothing but hole.
     """
-    if len(data) > settings.MAX_UPLOAD_BYTES:
-        raise too_big()
-    try:
-        with decoding_slots:
-            hole = decode_mask(data, width=version.width, height=version.height)
-    except PhotoError as error:
-        raise Refusal("bad_mask", str(error), status=422) from None
+    hole = normalise_mask(version, data)
     hole_pixels = int(np.count_nonzero(hole))
     if hole_pixels == 0:
         raise Refusal("empty_mask", "Nothing is painted yet; paint over what should go.", status=422)
@@ -79,10 +78,18 @@ def add_mask(version: Version, data: bytes) -> Mask:
         raise Refusal(
             "full_mask", "Everything is painted over; leave some of the photo to fill the hole from.", status=422
         )
-    digest = hashlib.sha256(f"{version.width}x{version.height}:".encode() + np.packbits(hole).tobytes()).hexdigest()
+    return keep_mask(version, hole)
+
+
+def keep_mask(version: Version, hole: BoolMask) -> Mask:
+    """The mask row of `hole` (H, W), of the version's size; the one that exists where there is one."""
+    if hole.shape != (version.height, version.width):
+        raise ValueError(f"a mask of {hole.shape[1]} × {hole.shape[0]} for {version.width} × {version.height}")
+    digest = mask_digest(hole)
     existing: Mask | None = Mask.objects.filter(picture_id=version.picture_id, sha256=digest).first()
     if existing is not None:
         return existing
+    hole_pixels = int(np.count_nonzero(hole))
     mask = Mask(
         picture_id=version.picture_id,
         sha256=digest,
@@ -96,6 +103,26 @@ def add_mask(version: Version, data: bytes) -> Mask:
     except IntegrityError:  # the picture was deleted meanwhile
         raise not_found() from None
     return mask
+
+
+def normalise_mask(version: Version, data: bytes) -> BoolMask:
+    """The hole (H, W) in a picture file of any format, 128 or more is hole; it may be empty, or cover everything.
+
+    Raises `Refusal` when the file is too big (413), or no picture of the version's displayed size (422).
+    """
+    if len(data) > settings.MAX_UPLOAD_BYTES:
+        raise too_big()
+    try:
+        with decoding_slots:
+            return decode_mask(data, width=version.width, height=version.height)
+    except PhotoError as error:
+        raise Refusal("bad_mask", str(error), status=422) from None
+
+
+def mask_digest(hole: BoolMask) -> str:
+    """The same for the same hole, however its file is written."""
+    height, width = hole.shape
+    return hashlib.sha256(f"{width}x{height}:".encode() + np.packbits(hole).tobytes()).hexdigest()
 
 
 def read_version(version: Version) -> bytes:
@@ -121,10 +148,13 @@ def add_result(
     timings: dict[str, Any],
     proof: dict[str, Any],
     notes: dict[str, Any],
+    overlays: Sequence[NewOverlay] = (),
+    sources: Sequence[NewSourceMap] = (),
 ) -> Version:
     """Keep what a model made of `source` in the hole `mask`, as the next version of the picture.
 
-    `png` is the lossless file, of the source's size; `timings` are seconds by stage. Raises `Refusal` (404) when
+    `png` is the lossless file, of the source's size; `timings` are seconds by stage; `overlays` and `sources` are what
+    the model reported, ready to be stored. Raises `Refusal` (404) when
     the picture was deleted meanwhile, `ValueError` when the size is not the source's.
     """
     if (width, height) != (source.width, source.height):
@@ -151,6 +181,7 @@ def add_result(
                 raise not_found()
             write_file(version.file, ".png", png)
             version.save(force_insert=True)
+            store_findings(version, overlays, sources)
     except IntegrityError:
         raise not_found() from None
     return version

@@ -9,4 +9,6 @@ urlpatterns = [
     path("versions/<uuid:version_id>/thumb", views.version_thumb, name="version_thumb"),
     path("versions/<uuid:version_id>/download", views.version_download, name="version_download"),
     path("masks/<uuid:mask_id>", views.mask, name="mask"),
+    path("overlays/<uuid:overlay_id>", views.overlay, name="overlay"),
+    path("sources/<uuid:sources_id>", views.sources, name="sources"),
 ]

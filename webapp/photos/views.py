@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from webapp.errors import Refusal, not_found
-from webapp.photos.models import Mask, Version
+from webapp.photos.models import Finding, Mask, Overlay, SourceMap, Version
+from webapp.photos.querysets import FindingQuerySet
 from webapp.photos.renditions import CONTENT_TYPES, Spec, make_rendition
 from webapp.photos.serving import not_modified, send_file
 
@@ -47,6 +48,30 @@ def mask(request: HttpRequest, mask_id: UUID) -> HttpResponseBase:
     etag = f'"{found.pk}"'
     return not_modified(request, etag) or send_file(
         request, found.file, etag=etag, content_type="image/png", filename=f"{found.picture.title} mask.png"
+    )
+
+
+@require_safe
+def overlay(request: HttpRequest, overlay_id: UUID) -> HttpResponseBase:
+    """A picture of what happened inside a model."""
+    return _send_finding(request, Overlay.objects.all(), overlay_id, "image/webp", "overlay.webp")
+
+
+@require_safe
+def sources(request: HttpRequest, sources_id: UUID) -> HttpResponseBase:
+    """A source map, in its own format."""
+    return _send_finding(request, SourceMap.objects.all(), sources_id, "application/octet-stream", "sources.bin")
+
+
+def _send_finding(
+    request: HttpRequest, rows: FindingQuerySet, pk: UUID, content_type: str, filename: str
+) -> HttpResponseBase:
+    found: Finding | None = rows.visible_to(request.user).filter(pk=pk).first()
+    if found is None:
+        raise not_found()
+    etag = f'"{found.pk}"'
+    return not_modified(request, etag) or send_file(
+        request, found.file, etag=etag, content_type=content_type, filename=filename
     )
 
 

@@ -28,5 +28,5 @@ def storage_settings() -> dict[str, Any]:
     local = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     return {
         "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": s3_options} if bucket else local,
-        "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+        "staticfiles": {"BACKEND": "webapp.staticfiles.StudioStaticFiles"},
     }

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from inpainting.layers.blending import cut_windows
 from inpainting.layers.discriminators import PatchCritic, PatchGAN
+from inpainting.layers.losses import nonsaturating_discriminator, nonsaturating_generator, total_variation
 from inpainting.models.tmad.system import Synthesis
 
 PerceptualDistance = Callable[[Tensor, Tensor], Tensor]
@@ -59,11 +60,6 @@ def coarse_loss(coarse: Tensor, photo: Tensor, mask: Tensor, weights: LossWeight
     weights = weights or LossWeights()
     factor = weights.known + (weights.hole - weights.known) * mask.to(coarse.dtype)
     return ((coarse - photo).abs() * factor).mean()
-
-
-def total_variation(images: Tensor) -> Tensor:
-    """Mean absolute difference of vertical plus that of horizontal neighbours."""
-    return images.diff(dim=-2).abs().mean() + images.diff(dim=-1).abs().mean()
 
 
 def patch_critic_loss(
@@ -138,7 +134,9 @@ def generator_losses(
         terms["distribution"] = weights.distribution * patch_generator_loss(
             fake, real, retrieved, memory, len(photo), relativistic=relativistic
         )
-        terms["image_adversarial"] = weights.image_adversarial * F.softplus(-critics.image(synthesis.result)).mean()
+        terms["image_adversarial"] = weights.image_adversarial * nonsaturating_generator(
+            critics.image(synthesis.result)
+        )
     return terms
 
 
@@ -156,7 +154,7 @@ def critic_losses(
     result = critics.image(synthesis.result.detach())
     return {
         "patch_critic": patch_critic_loss(fake, real, retrieved, len(photo), relativistic=relativistic),
-        "image_critic": F.softplus(-critics.image(photo)).mean() + F.softplus(result).mean(),
+        "image_critic": nonsaturating_discriminator(critics.image(photo), result),
     }
 
 

@@ -19,8 +19,8 @@ from inpainting.layers.context_encoder import (
     centre,
     rim_weights,
 )
+from inpainting.layers.losses import nonsaturating_discriminator, nonsaturating_generator
 from inpainting.training.batches import Batch
-from inpainting.training.losses import nonsaturating_discriminator, nonsaturating_generator
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater
 
 LEARNING_RATE = 2e-4

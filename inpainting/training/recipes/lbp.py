@@ -6,7 +6,6 @@ from torch import Tensor, nn
 
 from inpainting.layers.discriminators import PatchGAN
 from inpainting.models.lbp_losses import (
-    Features,
     GeneratorLosses,
     LossWeights,
     discriminator_loss,
@@ -15,6 +14,7 @@ from inpainting.models.lbp_losses import (
 )
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
 from inpainting.training.batches import Batch
+from inpainting.training.features import FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -22,7 +22,7 @@ class LBPRecipe(Recipe):
     """Two stages; `first_stage` is the share of the run that belongs to the first.
 
     `multilevel` is the weight of the multi-level loss (0 for the ablation), `warm_up` the share of the run without
-    adversarial terms.
+    adversarial, perceptual and style terms; `features` switches the last two.
     """
 
     key = "lbp"
@@ -37,19 +37,21 @@ class LBPRecipe(Recipe):
         first_stage: str = "0.25",
         learning_rate: str = "2e-4",
         warm_up: str = "0.15",
+        features: str = "yes",
     ) -> None:
         self.size = size
         config = LBPConfig.of(size, guidance=flag(guidance), attention=attention)
         self.network = LBPInpainter(config)
         self.pattern_critic = PatchGAN(1, config.discriminator_width)
         self.image_critic = PatchGAN(3, config.discriminator_width)
+        self.multiple = self.network.multiple
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"patterns": self.pattern_critic, "image": self.image_critic}
         self.weights = LossWeights(multilevel=float(multilevel))
         self.first_stage = float(first_stage) if config.guidance else 0.0
         self.learning_rate = float(learning_rate)
         self.warm_up = float(warm_up)
-        self.features: Features | None = None
+        self.features = FeatureLosses(PaperWeights(perceptual=1.0, style=10.0)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and switches of the networks."""
@@ -76,8 +78,12 @@ class LBPRecipe(Recipe):
             return self._apply("patterns", "pattern critic", found, critic, update)
         critic = self.image_critic if adversarial else None
         with update.autocast():
-            found = image_losses(self.network, batch.images, batch.masks, critic, self.features, self.weights)
-        losses = self._apply("networks", "image critic", found, critic, update)
+            found = image_losses(self.network, batch.images, batch.masks, critic, None, self.weights)
+        parts: Losses = {}
+        if self.features is not None and adversarial:
+            looks, parts = self.features(found.fake, found.fake, found.real, found.total)
+            found.total = found.total + looks
+        losses = self._apply("networks", "image critic", found, critic, update) | parts
         if found.fake.shape == batch.images.shape:
             losses |= spread(found.fake.detach(), batch)
         return losses

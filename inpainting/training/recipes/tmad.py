@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from inpainting.models.tmad.losses import Critics, LossWeights, coarse_loss, critic_losses, generator_losses
 from inpainting.models.tmad.system import build
 from inpainting.training.batches import Batch
+from inpainting.training.features import FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -29,18 +30,21 @@ class TMADRecipe(Recipe):
         cells: str = "16",
         learning_rate: str = "1e-4",
         warm_up: str = "0.5",
+        features: str = "yes",
     ) -> None:
         if retrieval not in {"topk", "weighted"}:
             raise ValueError(f"retrieval is topk or weighted, not {retrieval!r}.")
         self.size = size
         self.network = build(size, retrieval=retrieval)
         self.critic = Critics()
+        self.multiple = self.network.config.patch
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"critics": self.critic}
         self.relativistic = flag(distribution)
         self.coarse_stage, self.cells = float(coarse_stage), int(cells)
         self.learning_rate, self.warm_up = float(learning_rate), float(warm_up)
         self.weights = LossWeights()
+        self.features = FeatureLosses(PaperWeights(perceptual=0.05, style=0.0)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and configuration of the networks."""
@@ -73,8 +77,14 @@ class TMADRecipe(Recipe):
                 weights=self.weights,
                 relativistic=self.relativistic,
             )
-        update("system", torch.stack([term.float() for term in terms.values()]).sum())
+        loss = torch.stack([term.float() for term in terms.values()]).sum()
         losses = {name: value.item() for name, value in terms.items()}
+        if self.features is not None and adversarial:
+            result = synthesis.result.float()
+            looks, parts = self.features(result, result, batch.images, loss, with_style=False)
+            loss = loss + looks
+            losses |= parts
+        update("system", loss)
         if adversarial:
             with update.autocast():
                 found = critic_losses(synthesis, batch.images, self.critic, relativistic=self.relativistic)

@@ -7,10 +7,11 @@ from typing import cast, get_args
 from torch import Tensor, nn
 
 from inpainting.layers.discriminators import SNPatchGAN
+from inpainting.layers.losses import composite, hinge_discriminator, hinge_generator, reconstruction
 from inpainting.layers.texture_transform import Attention
 from inpainting.models.tta import build_generator, describe_generator
 from inpainting.training.batches import Batch
-from inpainting.training.losses import composite, hinge_discriminator, hinge_generator, reconstruction
+from inpainting.training.features import FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -18,7 +19,8 @@ class TTARecipe(Recipe):
     """Reconstruction first, then the adversarial game.
 
     `hole_weight` counts hole pixels more often in L_rec than the paper's 1: known pixels are pasted back anyway, so a
-    short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone.
+    short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone; `features`
+    switches the perceptual and style terms that come after it.
     """
 
     key = "tta"
@@ -32,6 +34,7 @@ class TTARecipe(Recipe):
         learning_rate: str = "1e-4",
         hole_weight: str = "1",
         warm_up: str = "0.15",
+        features: str = "yes",
     ) -> None:
         self.size = size
         if attention not in get_args(Attention):
@@ -45,6 +48,7 @@ class TTARecipe(Recipe):
         self.learning_rate = float(learning_rate)
         self.hole_weight = float(hole_weight)
         self.warm_up = float(warm_up)
+        self.features = FeatureLosses(PaperWeights(perceptual=0.1, style=100.0)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and switches of the network."""
@@ -70,6 +74,10 @@ class TTARecipe(Recipe):
             update("critic", critic_loss)
             losses["critic"] = critic_loss.item()
             fooling = hinge_generator(self.critic(whole, batch.masks))
+            if self.features is not None:
+                looks, parts = self.features(fill, whole, batch.images, loss)
+                loss = loss + looks
+                losses |= parts
             loss = loss + fooling
             losses["adversarial"] = fooling.item()
         update("generator", loss)
