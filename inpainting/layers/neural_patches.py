@@ -17,9 +17,9 @@ from inpainting.layers.patches import CPU_BUDGET, GATHER_BUDGET, GPU_BUDGET
 from inpainting.layers.regional_features import Window
 
 Measure = Literal["distance", "correlation"]
-"""How alike two patches are. ``distance``: 1 − ‖q − k‖² / 2v, with v the keys' mean squared length from their mean, so
-that 1 is equality and unrelated patches are near 0; the order is that of eq. (4). ``correlation``: normalised, as in the
-published code; blind to contrast, which in a network without biases is blind to how dark a place is."""
+"""How alike two patches are. ``distance``: 1 − ‖q − k‖² / 2v, with v the keys' mean squared distance from their mean, so
+that 1 is equality and unrelated patches are near 0; the order is that of eq. (4). ``correlation``: normalised, as in
+the published code; blind to contrast, which in a network without biases is blind to how dark a place is."""
 PATCH = 3
 _HALF = PATCH // 2
 _FLOAT_BYTES = 4
@@ -87,7 +87,7 @@ def nearest_patches(
     scores = torch.full((len(queries),), -torch.inf, device=queries.device)
     places = torch.zeros(len(queries), 2, dtype=torch.int64, device=queries.device)
     # Half of the budget for a block's patches (as gathered, and in order), half for their similarities.
-    for block in admissible.nonzero().split(max(1, budget // (4 * _FLOAT_BYTES * queries.shape[1]))):
+    for block in torch.split(admissible.nonzero(), max(1, budget // (4 * _FLOAT_BYTES * queries.shape[1]))):
         if on_block is not None:
             on_block()
         patches = compare.key_patches(block).T
@@ -199,9 +199,9 @@ class _Comparison:
 class PatchTargets:
     """The texture energy of eq. (3) for fixed nearest neighbours, as a function of a window of the feature map.
 
-    ``E_t = 1 / (|R^φ| · 9C) · Σ_i ‖P_i − P_nn(i)‖²``: the paper's mean over patches, and over a patch's elements too, so
-    that layers of different width count alike; elements beyond the map's edge do not count. Sorted by position instead
-    of by patch the same sum is ``Σ_p n_p ‖φ_p − m_p‖² + c``, where `n_p` patches cover position p, `m_p` is the mean of
+    ``E_t = 1 / (|R^φ| · 9C) · Σ_i ‖P_i − P_nn(i)‖²``: the paper's mean over patches, and over a patch's elements too,
+    so that layers of different width count alike; elements beyond the map's edge do not count. Sorted by position
+    instead of by patch the same sum is ``Σ_p n_p ‖φ_p − m_p‖² + c``, where `n_p` patches cover position p, `m_p` is the mean of
     what they want there, and c how much they disagree. So evaluating it needs no patches.
 
     Args:

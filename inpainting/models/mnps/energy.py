@@ -13,7 +13,7 @@ from inpainting.backbones.vgg import VGG
 from inpainting.layers.neural_patches import Measure, hole_positions
 from inpainting.layers.regional_features import RegionalFeatures, Window
 from inpainting.models.mnps.pyramid import Scale
-from inpainting.models.mnps.texture import LEADER, SEARCHED, TAPS, Layers, TextureTap, texture_taps
+from inpainting.models.mnps.texture import LEADER, SEARCHED, TAPS, Layers, texture_taps
 from inpainting.models.mnps.views import UPRIGHT, View
 
 ContentTerm = Literal["pixel", "feature"]

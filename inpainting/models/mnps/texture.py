@@ -122,7 +122,9 @@ class TextureTap:
         canvas = torch.stack([places[:, 0] - view * self._pitch, places[:, 1]], dim=1).float()
         canvas = (canvas + 0.5) * self.stride - 0.5
         size = (self.height * self.stride, self.width * self.stride)
-        return torch.stack([each.in_photo(canvas, size) for each in views])[view, torch.arange(len(view), device=view.device)]
+        return torch.stack([each.in_photo(canvas, size) for each in views])[
+            view, torch.arange(len(view), device=view.device)
+        ]
 
     @property
     def _gap(self) -> int:
