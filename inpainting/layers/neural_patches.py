@@ -17,8 +17,8 @@ from inpainting.layers.patches import CPU_BUDGET, GATHER_BUDGET, GPU_BUDGET
 from inpainting.layers.regional_features import Window
 
 Measure = Literal["distance", "correlation"]
-"""How alike two patches are. ``distance``: 1 − ‖q − k‖² / 2v, with v the keys' mean squared distance from their mean, so
-that 1 is equality and unrelated patches are near 0; the order is that of eq. (4). ``correlation``: normalised, as in
+"""How alike two patches are. ``distance``: 1 − ‖q − k‖² / 2v, with v the keys' mean squared distance from their mean,
+so that 1 is equality and unrelated patches are near 0; the order is that of eq. (4). ``correlation``: normalised, as in
 the published code; blind to contrast, which in a network without biases is blind to how dark a place is."""
 PATCH = 3
 _HALF = PATCH // 2
@@ -201,8 +201,8 @@ class PatchTargets:
 
     ``E_t = 1 / (|R^φ| · 9C) · Σ_i ‖P_i − P_nn(i)‖²``: the paper's mean over patches, and over a patch's elements too,
     so that layers of different width count alike; elements beyond the map's edge do not count. Sorted by position
-    instead of by patch the same sum is ``Σ_p n_p ‖φ_p − m_p‖² + c``, where `n_p` patches cover position p, `m_p` is the mean of
-    what they want there, and c how much they disagree. So evaluating it needs no patches.
+    instead of by patch the same sum is ``Σ_p n_p ‖φ_p − m_p‖² + c``, where `n_p` patches cover position p, `m_p` is the
+    mean of what they want there, and c how much they disagree. So evaluating it needs no patches.
 
     Args:
         keys: (1, C, h, w), the features that patches are taken from.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import torch
@@ -21,6 +22,8 @@ BLOCK_GAIN = 2e-3
 LEAST_GAIN = 0.01
 """A scale ends early when a block, its nearest neighbours fresh, ended lower than the one before by a smaller share."""
 _PATIENCE = 3
+_MOST_REFUSALS = 6
+"""A block also ends when so many trial steps in a row were refused: what is left to gain is below rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,10 @@ def synthesise(
     return Synthesis(picture, energy, iterations, losses)
 
 
+class _StalledError(Exception):
+    """A block of steps that gets no further."""
+
+
 class _ScaleRun:
     """The optimisation of one scale."""
 
@@ -98,6 +105,7 @@ class _ScaleRun:
         self.energy, self._number, self._on_moment, self._soft = energy, number, on_moment, soft
         self.variables = energy.content.clone()
         self.iterations = 0
+        self._value = 0.0
         self._losses: dict[str, float] = {}
 
     def minimise(self, schedule: Schedule) -> list[float]:
@@ -106,24 +114,39 @@ class _ScaleRun:
         while self.iterations < schedule.iterations:
             self.energy.match(self.variables, soft=self._soft, on_block=self._tell_search)
             self._soft = None
-            done = self.iterations
-            result = minimise(
-                self._evaluate,
-                self.variables,
-                iterations=min(schedule.rematch, schedule.iterations - done),
-                bounds=(0.0, 1.0),
-                first_step=FIRST_STEP,
-                tolerance=BLOCK_GAIN,
-                patience=_PATIENCE,
-                on_evaluation=lambda state, done=done: self._tell(done, state),  # type: ignore[misc]
-            )
-            self.variables = result.points
-            self.iterations = done + result.iterations[0]
-            before, after = float(result.first_values), float(result.values)
+            before, after = self._block(min(schedule.rematch, schedule.iterations - self.iterations))
             values += [after] if values else [before, after]
             if len(values) > 2 and values[-2] - after <= LEAST_GAIN * values[-2]:
                 break
         return values
+
+    def _block(self, iterations: int) -> tuple[float, float]:
+        """L-BFGS with the present nearest neighbours; returns the objective before and after."""
+        done, first, refused = self.iterations, float("nan"), 0
+
+        def look(state: LBFGSState) -> None:
+            nonlocal first, refused
+            reached = done + state.iterations[0]
+            if state.evaluations == 1:
+                first = float(state.values)
+            refused = 0 if reached > self.iterations else refused + 1
+            self.iterations, self.variables, self._value = reached, state.points, float(state.values)
+            self._on_moment(Moment(self._number, reached, False, self._losses, self._picture))
+            if refused > _MOST_REFUSALS:
+                raise _StalledError
+
+        with suppress(_StalledError):
+            minimise(
+                self._evaluate,
+                self.variables,
+                iterations=iterations,
+                bounds=(0.0, 1.0),
+                first_step=FIRST_STEP,
+                tolerance=BLOCK_GAIN,
+                patience=_PATIENCE,
+                on_evaluation=look,
+            )
+        return first, self._value
 
     def _evaluate(self, points: Tensor) -> tuple[Tensor, Tensor]:
         with torch.enable_grad():
@@ -133,10 +156,6 @@ class _ScaleRun:
             (gradient,) = torch.autograd.grad(total, variables)
         self._losses = {name: float(term.detach()) for name, term in terms.items()}
         return total.detach()[None], gradient
-
-    def _tell(self, done: int, state: LBFGSState) -> None:
-        self.variables = state.points
-        self._on_moment(Moment(self._number, done + state.iterations[0], False, self._losses, self._picture))
 
     def _tell_search(self) -> None:
         self._on_moment(Moment(self._number, self.iterations, True, self._losses, self._picture))
