@@ -146,6 +146,35 @@ def offer_refinement(entries: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
     return tuple(entry if entry.key == REFINER else replace(entry, params=(*entry.params, REFINE)) for entry in entries)
 
 
+CONTENT_WEIGHTS = "mnps.safetensors"
+"""MNPS's content network. It is optional: other models can make the content."""
+CONTENT_CHOICES = ("network", "tta", "tmad", "lbp", "patchmatch", "telea")
+"""Who can make MNPS's first guess of a hole."""
+CONTENT_ORDER = ("patchmatch", "network", "tta", "tmad", "lbp", "telea")
+"""The same, best first as far as measured (docs/models/mnps.md)."""
+
+
+def available_contents(entries: tuple[ModelEntry, ...] | None = None) -> tuple[str, ...]:
+    """The choices whose weights are there, best first."""
+    trained = {entry.key for entry in (ENTRIES if entries is None else entries) if entry.trained}
+    network = {"network"} if (WEIGHTS_DIR / CONTENT_WEIGHTS).is_file() else set()
+    return tuple(key for key in CONTENT_ORDER if key in trained | network)
+
+
+def offer_contents(entries: tuple[ModelEntry, ...]) -> tuple[ModelEntry, ...]:
+    """The entries, with MNPS's parameter `content` reduced to what is available."""
+
+    def offered_by(param: Param) -> Param:
+        if param.name != "content":
+            return param
+        return replace(param, choices=("auto", *available_contents(entries)))
+
+    return tuple(
+        replace(entry, params=tuple(map(offered_by, entry.params))) if entry.key == "mnps" else entry
+        for entry in entries
+    )
+
+
 ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
         key="patchmatch",
@@ -259,8 +288,67 @@ ENTRIES: tuple[ModelEntry, ...] = (
         weights=("tmad.safetensors",),
         order=20,
     ),
+    ModelEntry(
+        key="mnps",
+        title="Neural patch synthesis (MNPS)",
+        summary="Optimises the hole, coarse to fine, until its texture equals the photo's. Slow and sharp.",
+        cost="slow",
+        factory="inpainting.models.mnps:MNPSFill",
+        paper=Paper(
+            "Yang et al.",
+            "High-Resolution Image Inpainting using Multi-Scale Neural Patch Synthesis",
+            2017,
+            "https://arxiv.org/abs/1611.09969",
+        ),
+        params=(
+            Param(
+                "content",
+                "choice",
+                "auto",
+                "Content",
+                "What makes the first guess at low resolution; auto is the best that is there.",
+                choices=("auto", *CONTENT_CHOICES),
+            ),
+            Param(
+                "strength",
+                "float",
+                1.0,
+                "Texture strength",
+                "Higher is sharper, lower stays closer to the first guess.",
+                0.25,
+                4.0,
+            ),
+            Param("iterations", "int", 60, "Iterations", "At most this many for each scale.", 1, 500),
+            Param("rematch", "int", 20, "Match again after", "Iterations between two searches for texture.", 1, 500),
+            Param(
+                "layers",
+                "choice",
+                "fine",
+                "Layers",
+                "The paper's two layers, or finer ones too: crisper down to the pixel.",
+                choices=("fine", "paper"),
+            ),
+            Param(
+                "content_term",
+                "choice",
+                "pixel",
+                "Closeness to the guess",
+                "Measured in colours, as in the paper, or in deep features, which lets details move.",
+                choices=("pixel", "feature"),
+            ),
+            Param(
+                "targets",
+                "choice",
+                "upright",
+                "Texture from",
+                "The photo as it is, or also slightly turned and scaled copies (nine times the search).",
+                choices=("upright", "turned"),
+            ),
+        ),
+        order=45,
+    ),
 )
-ENTRIES = offer_refinement(ENTRIES)
+ENTRIES = offer_contents(offer_refinement(ENTRIES))
 _BY_KEY = {entry.key: entry for entry in ENTRIES}
 
 
