@@ -175,7 +175,9 @@ ENTRIES: tuple[ModelEntry, ...] = (
         cost="instant",
         factory="inpainting.models.baselines:Telea",
         paper=Paper("A. Telea", "An image inpainting technique based on the fast marching method", 2004),
-        params=(Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones.", 1, 50),),
+        params=(
+            Param("radius", "int", 5, "Radius", "How far each filled pixel looks for known ones, in pixels.", 1, 15),
+        ),
         licence="Apache-2.0 (OpenCV)",
         needs_torch=False,
         order=90,

@@ -6,10 +6,10 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
@@ -23,13 +23,17 @@ from inpainting.results import Progress
 OK, SOME_FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit code.
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+
+
+def main(arguments: Sequence[str] | None = None, *, more: Callable[[Commands], None] | None = None) -> int:
+    """Run the command line; returns the exit code. `more` adds commands of packages that this one must not import.
 
     0: all photos were filled. 1: some were not, the others were. 2: the command itself was wrong, nothing was done.
     130: interrupted.
     """
-    options = _parser().parse_args(arguments)
+    options = _parser(more).parse_args(arguments)
     try:
         return int(options.run(options))
     except (UsageError, CatalogError, FillError) as error:
@@ -40,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(more: Callable[[Commands], None] | None = None) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m inpainting", description="Fill holes in photographs.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
@@ -67,6 +71,8 @@ def _parser() -> argparse.ArgumentParser:
     fill.add_argument("--allow-untrained", action="store_true", help="run a model without its weights, to try its code")
     fill.add_argument("--report", metavar="FILE.json", type=Path, help="write seconds and proof for each file")
     fill.set_defaults(run=_fill)
+    if more is not None:
+        more(commands)
     return parser
 
 

@@ -236,7 +236,6 @@ class _Plan:
         if not self.groups:
             return _unchanged(self.photo, self.mask)
         started = time.perf_counter()
-        self._tell(Step("Putting it into the photo", 1.0), _COMPUTED)
         pixels = self.photo.pixels.copy()
         overlays: list[PlacedOverlay] = []
         sources: list[SourceMap] = []
@@ -247,7 +246,7 @@ class _Plan:
             if crop.is_reduced and output.sources is not None:
                 detail = DetailSource.from_sources(output.sources, self._source_patch[index])
             unknown = self.mask[group.crop.slices]
-            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail)
+            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail, self._paste_listener(index))
             overlays += [PlacedOverlay(each.name, each.title, each.image, group.crop) for each in output.overlays]
             if output.sources is not None:
                 sources.append(SourceMap(group.crop, _to_photo_coordinates(output.sources, crop, group)))
@@ -278,6 +277,13 @@ class _Plan:
             if len(self.working) > 1:
                 stage = f"Area {index + 1} of {len(self.working)}: {stage}"
             self._tell(replace(step, stage=stage), self._within(index, step.fraction * share), index)
+
+        return listen
+
+    def _paste_listener(self, index: int) -> Callable[[float], None]:
+        def listen(share: float) -> None:
+            done = (index + share) / len(self.groups)
+            self._tell(Step("Putting it into the photo", 1.0), _COMPUTED + (1.0 - _COMPUTED) * done)
 
         return listen
 

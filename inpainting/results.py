@@ -18,7 +18,7 @@ from inpainting.imaging.working import FloatImage
 PREVIEW_SIDE = 512
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LivePreview:
     """The holes as they look now."""
 
@@ -28,7 +28,7 @@ class LivePreview:
     """(h, w, 4), sRGB; opaque where there is something new to see, transparent elsewhere."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Progress:
     """One sign of life of a running fill."""
 
@@ -53,7 +53,7 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SourceMap:
     """For each hole pixel of one crop, where in the photo its content was taken from."""
 
@@ -63,7 +63,7 @@ class SourceMap:
     """(h, w, 2): (y, x) in photo pixels, -1 where there is none; stretched over the box."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PlacedOverlay:
     """A picture of what happened inside a model, and the part of the photo it belongs to."""
 
@@ -74,7 +74,7 @@ class PlacedOverlay:
     box: Box
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Result:
     """A filled photo with its proof."""
 
@@ -88,7 +88,7 @@ class Result:
     notes: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class ShownCrop:
     """A crop's current look, for previews."""
 

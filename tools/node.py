@@ -90,7 +90,8 @@ def run_tests(folder: Path, files: list[str]) -> int:
     chosen = files or sorted(str(path) for path in UNIT_TESTS.rglob("*.test.*js"))
     if not chosen:
         raise NodeError("There are no tests under frontend/tests.")
-    return subprocess.run([folder / "node", "--test", *chosen], cwd=ROOT, env=_environment(folder)).returncode
+    command = [str(folder / "node"), "--test", "--test-reporter=spec", *chosen]
+    return subprocess.run(command, cwd=ROOT, env=_environment(folder)).returncode
 
 
 def main(arguments: list[str]) -> int:

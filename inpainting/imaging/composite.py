@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import cv2
@@ -14,7 +14,7 @@ from inpainting.imaging.detail import DetailSource, Index, detail_at, enlarge_at
 from inpainting.imaging.photo import BoolMask, Photo, Pixels
 from inpainting.imaging.working import FloatImage, WorkingCrop
 
-_PIXELS_AT_ONCE = 1 << 20
+_PIXELS_AT_ONCE = 1 << 18
 _ALPHA_SIDE = 1024
 _ALPHA_RADIUS = 5
 
@@ -53,13 +53,14 @@ def paste_fill(
     working: WorkingCrop,
     filled: FloatImage,
     detail: DetailSource | None,
+    on_piece: Callable[[float], None] | None = None,
 ) -> None:
     """Write one group's fill into `result` (H, W, C), which starts as a copy of the photo's pixels.
 
     `filled` (h, w, 3) is the model's result at working scale, `unknown` (crop height, crop width) every hole pixel of
     the crop. Only the group's own hole pixels are assigned: rounded to the photo's type, grey averaged from RGB. A
     reduced result is enlarged bicubically, with the photo's own detail where `detail` tells where from. Alpha is
-    continued from around the hole.
+    continued from around the hole. `on_piece(share of the crop's rows done)` may raise to stop.
     """
     target = result[group.crop.slices]
     source = photo.color_pixels[group.crop.slices]
@@ -75,6 +76,8 @@ def paste_fill(
         if channels == 1:
             values = values.mean(axis=1, keepdims=True, dtype=np.float32)
         target[ys, xs, :channels] = _to_type(values, photo)
+        if on_piece is not None:
+            on_piece(float(ys[-1] + 1) / unknown.shape[0])
     if photo.has_alpha:
         _fill_alpha(target, group.mask, unknown, photo)
 

@@ -55,7 +55,7 @@ class Box(NamedTuple):
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class HoleGroup:
     """Holes that are filled together: their bounding box, and the crop a model sees to fill them.
 

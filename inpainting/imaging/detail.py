@@ -35,7 +35,7 @@ def enlarge_at(small: FloatImage, scale_y: float, scale_x: float, ys: Index, xs:
     return np.asarray(values.reshape(-1, 3)[:count], dtype=np.float32)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class DetailSource:
     """Where each patch of a reduced hole comes from, on a grid of patch centres."""
 

@@ -25,6 +25,8 @@ _EXIF_PREFIX = b"Exif\0\0"
 _JPEG_MAX_SIDE, _WEBP_MAX_SIDE = 65535, 16383
 _JPEG_MAX_EXIF = 65533  # one APP1 segment
 _JPEG_QUALITY, _HEIF_QUALITY = 95, 92
+# The encoder's default is seven times slower for files a tenth smaller (measured on a photo of 3 megapixels).
+_HEIF_ENCODER = {"preset": "ultrafast"}
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -133,9 +135,11 @@ def _encode_heif(photo: Photo) -> bytes:
     if photo.is_16_bit:
         wide = np.ascontiguousarray(pixels)
         heif = pillow_heif.from_bytes(f"{mode};16", (photo.width, photo.height), wide.tobytes())
-        heif.save(out, quality=_HEIF_QUALITY, chroma=444, **metadata)
+        heif.save(out, quality=_HEIF_QUALITY, chroma=444, enc_params=dict(_HEIF_ENCODER), **metadata)
     else:
-        as_pillow(pixels).save(out, "HEIF", quality=_HEIF_QUALITY, chroma=444, **metadata)
+        as_pillow(pixels).save(
+            out, "HEIF", quality=_HEIF_QUALITY, chroma=444, enc_params=dict(_HEIF_ENCODER), **metadata
+        )
     return out.getvalue()
 
 

@@ -17,7 +17,7 @@ class PhotoError(ValueError):
     """A picture or mask that cannot be used; the text is one sentence or two, meant for people."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """A photo as displayed: orientation applied, values as stored in the file, full bit depth.
 

@@ -14,7 +14,7 @@ FloatImage = NDArray[np.float32]
 """(H, W, 3), RGB, values as stored, in [0, 1]."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class WorkingCrop:
     """What a model gets to see of a crop, and how its pixels relate to the crop's.
 
@@ -64,12 +64,7 @@ def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -
     image = to_unit_rgb(small)  # type: ignore[arg-type]  # cv2 keeps the data type
     mask = _touched(_touched(unknown, size[1]).T, size[0]).T
     if mask.all():
-        share = _unknown_share(unknown, size)
-        mask = share > 0.5 if (share <= 0.5).any() else share >= share.max()
-        if mask.all():
-            mask = share > share.min()
-        image /= np.maximum(1.0 - share, 1e-3)[..., np.newaxis]
-        np.clip(image, 0.0, 1.0, out=image)
+        image, mask = _scattered(blanked, unknown, size)
     image[mask] = 0.0
     return WorkingCrop(image=image, mask=mask, scale_y=height / size[1], scale_x=width / size[0])
 
@@ -85,10 +80,17 @@ def _touched(unknown: BoolMask, rows: int) -> BoolMask:
     return np.ascontiguousarray(touched)
 
 
-def _unknown_share(unknown: BoolMask, size: tuple[int, int]) -> NDArray[np.float32]:
-    """(h, w): which share of each area is unknown, 0 to 1, to the nearest 255th."""
-    grey = unknown.view(np.uint8) * np.uint8(255)
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255.0
+def _scattered(blanked: Pixels, unknown: BoolMask, size: tuple[int, int]) -> tuple[FloatImage, BoolMask]:
+    """Image and mask of a crop in which every area has unknown pixels: averages over the known ones."""
+    share = cv2.resize((~unknown).astype(np.float32), size, interpolation=cv2.INTER_AREA)
+    sums = cv2.resize(to_unit_rgb(blanked), size, interpolation=cv2.INTER_AREA)
+    mask = share < 0.5
+    if mask.all():
+        mask = share <= 0.0
+    if not mask.any():
+        mask[np.unravel_index(np.argmin(share), share.shape)] = True  # no model is given a crop without a hole
+    image = sums / np.maximum(share, np.float32(1e-6))[..., np.newaxis]
+    return np.clip(image, 0.0, 1.0).astype(np.float32), mask
 
 
 def soften_edge(filled: FloatImage, image: FloatImage, mask: BoolMask, reach: float) -> FloatImage:

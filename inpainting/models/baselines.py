@@ -79,22 +79,18 @@ class PatchMatch(FillModel):
         height, width = job.mask.shape
         radius = int(job.params["patch_size"]) // 2
         header = HEADER.pack(height, width, radius, job.seed % 2**32)
-        environment = os.environ | {"OMP_NUM_THREADS": "1"}
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and our own file
             [sys.executable, "-P", str(_CHILD)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             bufsize=0,
-            env=environment,
         )
         with process:
             try:
                 if process.stdin is None or process.stdout is None or process.stderr is None:
                     raise AssertionError("a process with pipes has no pipes")
                 return self._talk(job, process.stdin, process.stdout, process.stderr, header)
-            except BrokenPipeError:
-                raise FillError("PatchMatch could not be started.") from None
             finally:
                 # Also the way out of a cancelled fill: nothing in the child is worth waiting for.
                 process.kill()
@@ -116,10 +112,11 @@ class PatchMatch(FillModel):
             ):
                 os.set_blocking(pipe.fileno(), False)
                 waiting.register(pipe, events)
-            while len(result) < wanted:
+            open_pipes = waiting.get_map()
+            while len(result) < wanted and (from_child in open_pipes or report in open_pipes):
                 for key, _events in waiting.select(_POLL_SECONDS):
                     if key.fileobj is to_child:
-                        message = message[os.write(key.fd, message[:_PIPE_BYTES]) :]
+                        message = message[_write(key.fd, message) :]
                         if not message:
                             waiting.unregister(to_child)  # left open: closing it would end the child
                         continue
@@ -131,12 +128,18 @@ class PatchMatch(FillModel):
                 if time.monotonic() - told >= _POLL_SECONDS / 2:
                     told = time.monotonic()
                     job.on_step(progress.step())  # a cancelled fill stops here
-                if from_child not in waiting.get_map():
-                    break
         if len(result) < wanted:
             last = said.decode(errors="replace").strip().rpartition("\n")[2]
             raise FillError(f"PatchMatch stopped without a result. {last}".strip())
         return bytes(result)
+
+
+def _write(pipe: int, message: memoryview) -> int:
+    """How much of `message` the child has taken; all of it when the child is gone, whose last words then tell why."""
+    try:
+        return os.write(pipe, message[:_PIPE_BYTES])
+    except BrokenPipeError:
+        return len(message)
 
 
 class _ScaleProgress:
@@ -148,23 +151,22 @@ class _ScaleProgress:
     """
 
     def __init__(self) -> None:
+        self._read = 0
         self._scales = 0
         self._scale = 0
         self._share = 0.0
 
     def read(self, said: bytearray) -> None:
-        """Take in complete lines and remove them from `said`."""
+        """Take in the complete lines of `said` that are new since the last call."""
         end = said.rfind(b"\n") + 1
-        for what, number in _LINE.findall(bytes(said[:end])):
+        for what, number in _LINE.findall(said, self._read, end):
             if what == b"Inpainting level":
                 self._scale = int(number)
                 self._scales = max(self._scales, self._scale + 1)
                 self._update(0)
             else:
                 self._update(int(number))
-        # Lines that are not progress are an error's text: kept until the process ends.
-        if _LINE.search(said[:end]) or b"finished." in said[:end]:
-            del said[:end]
+        self._read = max(self._read, end)
 
     def _update(self, iterations: int) -> None:
         total = sum(self._cost(scale) for scale in range(self._scales))

@@ -21,6 +21,7 @@ def _leave_with_parent() -> None:
 
 
 def main() -> None:
+    """Read one request from standard input, fill it, write the result to standard output."""
     import numpy as np
     import patchmatch
 

@@ -62,6 +62,8 @@ class Recipe(ABC):
     """Model, size and switches it was made with, so that a checkpoint can be opened again."""
     warm_up: float = 0.15
     """Share of the run without adversarial and feature losses."""
+    multiple: int = 8
+    """Resolutions must be multiples of this."""
     side: int | None = None
     """The only resolution the networks take, in pixels; None when they take any."""
     hole_box: tuple[int, int] | None = None

@@ -89,6 +89,8 @@ class Trainer:
     def __init__(self, recipe: Recipe, pack: PhotoPack, plan: Plan, out: Path, device: torch.device) -> None:
         if plan.steps is None and plan.minutes is None:
             raise ValueError("A run needs a number of steps or of minutes.")
+        if recipe.side is None and any(side % recipe.multiple for side, _ in plan.curriculum):
+            raise ValueError(f"{recipe.key} trains at multiples of {recipe.multiple} px only.")
         self.recipe, self.pack, self.plan, self.out, self.device = recipe, pack, plan, out, device
         self.rank = dist.get_rank() if dist.is_initialized() else 0
         self.world = dist.get_world_size() if dist.is_initialized() else 1

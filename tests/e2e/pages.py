@@ -129,6 +129,21 @@ class EditorPage:
             mouse.move(*place, steps=8)
         mouse.up(button="right" if button == "right" else "left")
 
+    def colour_at(self, share: Point) -> tuple[int, int, int]:
+        """What the photo's canvas shows there: red, green, blue."""
+        box = self.page.locator("#stage").bounding_box()
+        assert box
+        x, y = self.at(share)
+        red, green, blue = self.page.evaluate(
+            """([x, y]) => {
+                const canvas = document.getElementById("layer-photo");
+                const ratio = canvas.width / canvas.clientWidth;
+                return [...canvas.getContext("2d").getImageData(x * ratio, y * ratio, 1, 1).data].slice(0, 3);
+            }""",
+            [x - box["x"], y - box["y"]],
+        )
+        return red, green, blue
+
     def cover_disc(self) -> None:
         """Paint over the thing in `photo_bytes` that does not belong there."""
         for y in (0.38, 0.42, 0.46, 0.5):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
-from tests.e2e.conftest import NewPage
+from tests.e2e.conftest import Complaints, NewPage
 from tests.e2e.pages import EditorPage, photo_bytes
 
 pytestmark = pytest.mark.browser
@@ -65,13 +65,35 @@ def visitor(new_page: NewPage, width: int, scheme: str) -> Page:
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", WIDTHS)
-def test_pages_for_everybody(new_page: NewPage, complaints, axe: str, width: int, scheme: str) -> None:  # type: ignore[no-untyped-def]
+def test_pages_for_everybody(new_page: NewPage, complaints: Complaints, axe: str, width: int, scheme: str) -> None:
     complaints.expected.append("404")
     page = visitor(new_page, width, scheme)
     for name, path in PAGES.items():
         page.goto(path)
         look(page, f"{name}-{width}-{scheme}")
         check(page, axe)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_of_failure(
+    new_page: NewPage, complaints: Complaints, axe: str, project_root: Path, scheme: str
+) -> None:
+    complaints.expected += ["403", "500"]
+    page = visitor(new_page, 360, scheme)
+    # The server's own error page depends on nothing but one style sheet; a real failure cannot be asked for here.
+    body = (project_root / "frontend" / "templates" / "500.html").read_text(encoding="utf-8")
+    page.route("**/broken/", lambda route: route.fulfill(status=500, body=body, content_type="text/html"))
+    page.goto("/broken/")
+    expect(page.get_by_role("heading")).to_have_css("letter-spacing", "-0.64px")
+    look(page, f"failure-{scheme}")
+    check(page, axe)
+    page.goto("/accounts/login/")
+    page.context.clear_cookies()
+    page.locator("input[name=login]").fill("ada")
+    page.locator("input[name=password]").fill("whatever-it-is-1")
+    page.get_by_role("button", name="Sign In").click()
+    expect(page.get_by_role("heading", name="This page was open for too long")).to_be_visible()
+    check(page, axe)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import json
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-from playwright.sync_api import Page, expect
+from PIL import Image
+from playwright.sync_api import Page, WebSocketRoute, expect
 
-from tests.e2e.conftest import NewPage
+from tests.e2e.conftest import Complaints, NewPage
 from tests.e2e.pages import LONG, EditorPage, SocketLog, decoded, drop_file, photo_bytes
 
 pytestmark = pytest.mark.browser
@@ -54,6 +58,53 @@ def test_from_a_dropped_photo_to_the_downloaded_result(page: Page, model: str) -
     was = original[hole].astype(int)
     assert (was[:, 0] - was[:, 1]).max() > 120
     assert (redness[:, 0] - redness[:, 1]).max() < 110
+
+
+def test_what_the_model_shows_is_drawn_inside_the_hole(page: Page, complaints: Complaints) -> None:
+    """The baselines show nothing on their way, so a preview is put into the progress messages on their way here, and
+    the end is held back, so that it can be looked at in peace."""
+    box = [500, 220, 660, 360]
+    preview = Image.new("RGBA", (80, 70))
+    preview.paste((30, 60, 250, 255), (20, 20, 60, 50))
+    file = io.BytesIO()
+    preview.save(file, "PNG")
+    page.route("**/preview/of/this/test", lambda route: route.fulfill(body=file.getvalue(), content_type="image/png"))
+    ended: list[str] = []
+
+    def between(socket: WebSocketRoute) -> None:
+        server = socket.connect_to_server()
+
+        def pass_on(text: str | bytes) -> None:
+            message = json.loads(text)
+            if message["type"] == "job.progress":
+                message["preview"] = {"url": "/preview/of/this/test", "box": box}
+            if message["type"] == "job.state" and message["job"]["status"] == "succeeded" and not ended:
+                ended.append(str(text))
+            else:
+                socket.send(json.dumps(message))
+
+        server.on_message(pass_on)
+
+    page.route_web_socket("**/ws/live/", between)
+    complaints.expected.append("getImageData")  # this test reads the canvas, the page never does
+    editor = EditorPage.with_upload(page, photo_bytes())
+    editor.cover_disc()
+    beside = editor.colour_at((510 / 960, 230 / 640))
+    editor.choose("patchmatch")
+    editor.fill()
+    deadline = time.monotonic() + LONG / 1000
+    while not ended and time.monotonic() < deadline:
+        page.wait_for_timeout(50)
+    page.wait_for_timeout(400)
+    expect(page.locator("#run-busy")).to_be_visible()
+    assert editor.colour_at((580 / 960, 290 / 640)) == (30, 60, 250)
+    assert editor.colour_at((510 / 960, 230 / 640)) == beside
+    # The API brings the end that the socket kept, and with it the result instead of the preview.
+    editor.expect_result()
+    page.keyboard.press("c")
+    expect(page.locator("#split")).to_be_hidden()
+    red, green, blue = editor.colour_at((580 / 960, 290 / 640))
+    assert blue - max(red, green) < 100
 
 
 def test_the_slider_starts_at_the_hole_and_follows_pointer_and_keys(page: Page) -> None:
@@ -140,7 +191,7 @@ def test_stopping_keeps_the_mask(page: Page) -> None:
     assert len(editor.picture()["versions"]) == 1
 
 
-def test_without_websockets_the_fill_is_followed_all_the_same(page: Page, complaints) -> None:  # type: ignore[no-untyped-def]
+def test_without_websockets_the_fill_is_followed_all_the_same(page: Page, complaints: Complaints) -> None:
     page.route_web_socket("**/ws/live/", lambda socket: socket.close())
     editor = EditorPage.with_upload(page, photo_bytes())
     editor.cover_disc()
@@ -161,7 +212,19 @@ def test_several_files_become_several_pictures(page: Page) -> None:
     expect(page.locator(".picture")).to_have_count(3)
 
 
-def test_a_file_that_is_no_photo_is_refused_beside_the_zone(page: Page, complaints) -> None:  # type: ignore[no-untyped-def]
+def test_more_pictures_come_as_one_scrolls(page: Page) -> None:
+    page.goto("/")
+    small = photo_bytes(64, 48, "PNG")
+    files = [{"name": f"{number:02}.png", "mimeType": "image/png", "buffer": small} for number in range(30)]
+    page.locator("#file-input").set_input_files(files)  # type: ignore[arg-type]
+    page.wait_for_url("**/pictures/", timeout=LONG)
+    page.locator("#gallery-end").scroll_into_view_if_needed()
+    expect(page.locator(".picture")).to_have_count(30)
+    titles = page.locator(".picture__title").all_inner_texts()
+    assert titles == [f"{number:02}" for number in reversed(range(30))]
+
+
+def test_a_file_that_is_no_photo_is_refused_beside_the_zone(page: Page, complaints: Complaints) -> None:
     complaints.expected.append("Failed to load resource")
     page.goto("/")
     drop_file(page, b"just some words" * 40, "notes.jpg")
@@ -175,7 +238,7 @@ def test_a_file_that_is_no_photo_is_refused_beside_the_zone(page: Page, complain
     page.wait_for_url("**/edit")
 
 
-def test_another_visitor_cannot_open_what_is_mine(page: Page, new_page: NewPage, complaints) -> None:  # type: ignore[no-untyped-def]
+def test_another_visitor_cannot_open_what_is_mine(page: Page, new_page: NewPage, complaints: Complaints) -> None:
     complaints.expected.append("404")
     editor = EditorPage.with_upload(page, photo_bytes())
     editor.cover_disc()

@@ -50,7 +50,7 @@ def test_models_as_a_table_and_as_json() -> None:
     assert any(line.startswith("telea ") and "radius=5" in line for line in table.stdout.splitlines())
     entries = {entry["key"]: entry for entry in json.loads(run("models", "--json").stdout)}
     assert entries["telea"]["trained"] is True
-    assert entries["telea"]["params"][0]["maximum"] == 50
+    assert entries["telea"]["params"][0]["maximum"] == 15
     assert entries["patchmatch"]["paper"]["year"] == 2009
 
 
@@ -118,7 +118,7 @@ def test_one_mask_for_all_photos(tmp_path: Path, mask: Path) -> None:
     [
         (["--model", "nothing"], "There is no model 'nothing'"),
         (["--model", "telea", "--param", "radius"], "--param wants NAME=VALUE"),
-        (["--model", "telea", "--param", "radius=99"], "between 1 and 50"),
+        (["--model", "telea", "--param", "radius=99"], "between 1 and 15"),
         (["--model", "telea", "--param", "depth=1"], "has no parameter depth"),
         (["--model", "telea", "--device", "tpu"], "invalid choice"),
         (["--model", "telea", "--seed", "x"], "invalid int"),

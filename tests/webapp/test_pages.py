@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 from datetime import timedelta
 from pathlib import Path
@@ -144,7 +145,7 @@ def test_readyz_when_all_is_there(with_redis: str, media: object) -> None:
     assert media() == []  # type: ignore[operator]  # the probe cleaned up
 
 
-def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path) -> None:
+def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     settings.REDIS_URL = f"unix://{tmp_path}/no.sock"
     (tmp_path / "file").touch()
     settings.MEDIA_ROOT = tmp_path / "file"
@@ -156,6 +157,28 @@ def test_readyz_names_what_is_missing(settings: Settings, tmp_path: Path) -> Non
     assert {name for name, part in parts.items() if not part["ok"]} == {"redis", "storage", "worker"}
     assert all(part["message"].endswith(".") for part in parts.values() if not part["ok"])
     assert str(tmp_path) not in answer.content.decode()
+
+
+def test_not_being_ready_is_no_error_in_the_log(settings: Settings, tmp_path: Path) -> None:
+    """Probes come every few seconds; other failures of ours are logged as ever."""
+    settings.REDIS_URL = f"unix://{tmp_path}/no.sock"
+    heard: list[str] = []
+
+    class Ear(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            heard.append(record.getMessage())
+
+    ear = Ear()
+    logger = logging.getLogger("django.request")
+    logger.addHandler(ear)
+    client = Client(raise_request_exception=False)
+    assert client.get("/readyz").status_code == 503
+    assert heard == []
+    (tmp_path / "samples.json").write_text("{broken", encoding="utf-8")
+    settings.SAMPLES_DIR = tmp_path
+    assert client.get("/").status_code == 500
+    logger.removeHandler(ear)
+    assert heard == ["Internal Server Error: /"]
 
 
 def test_allowances_live_in_a_real_redis_on_a_socket(with_redis: str, settings: Settings) -> None:

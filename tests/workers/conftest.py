@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import redis
+from django.db import connection
 from PIL import Image
 from pytest_django import DjangoDbBlocker
 
@@ -49,7 +50,20 @@ def redis_server() -> Iterator[RedisServer]:
 
 
 @pytest.fixture(scope="session")
-def sweeper(redis_server: RedisServer, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+def shared_database(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The test database, also for other processes. What still holds it at the end would keep it from being dropped."""
+    yield
+    with django_db_blocker.unblock():
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                    "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+                )
+
+
+@pytest.fixture(scope="session")
+def sweeper(redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Beat and the maintenance worker, sweeping every second."""
     with django_db_blocker.unblock():
         running = [processes.maintenance_worker(), processes.beat()]
@@ -76,7 +90,7 @@ def started_worker(queue: str, **environment: str) -> Process:
 
 @pytest.fixture(scope="session")
 def interactive_worker(
-    redis_server: RedisServer, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+    redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker
 ) -> Iterator[Process]:
     """One worker for the interactive queue, shared by the tests that leave it as it is."""
     with django_db_blocker.unblock():
@@ -86,7 +100,7 @@ def interactive_worker(
 
 
 @pytest.fixture(scope="session")
-def web_port(redis_server: RedisServer, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
+def web_port(redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
     """The real ASGI server under gunicorn; its port."""
     port = free_port()
     with django_db_blocker.unblock():

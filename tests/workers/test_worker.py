@@ -222,6 +222,18 @@ def test_jobs_survive_a_redis_that_starts_anew_and_empty(
         assert (done.status, done.attempt) == ("succeeded", 1)
 
 
+def test_a_worker_whose_job_ends_while_redis_is_away_hears_again(
+    sweeper: None, interactive_worker: Process, redis_server: RedisServer, user: User
+) -> None:
+    job = submit(user, model="patchmatch", side=640, hole=256)
+    wait_for_status(job, "running")
+    redis_server.process.kill()
+    assert wait_for_status(job, "succeeded", "failed").status == "succeeded"
+    time.sleep(0.5)  # the worker acknowledges its token, in vain
+    redis_server.restart_empty()
+    assert wait_for_status(submit(user, side=96), "succeeded", seconds=20).attempt == 1
+
+
 def test_submitting_without_redis_keeps_the_job(
     sweeper: None, interactive_worker: Process, redis_server: RedisServer, user: User
 ) -> None:

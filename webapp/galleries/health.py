@@ -50,7 +50,7 @@ def _probe(name: str, check: Callable[[], None]) -> dict[str, bool | str]:
         return {"ok": False, "message": str(problem)}
     except (DatabaseError, redis.RedisError, OSError) as error:
         logger.warning("Not ready: %s: %s", name, error)
-        return {"ok": False, "message": f"The {name} cannot be used; the log says why."}
+        return {"ok": False, "message": f"{_NAMES[name]} cannot be used; the log says why."}
     return {"ok": True, "message": ""}
 
 
@@ -81,6 +81,12 @@ def _worker() -> None:
         raise NotReady(f"No worker gave a sign of life in the last {settings.JOBS.stale_after:g} seconds.")
 
 
+_NAMES = {
+    "database": "The database",
+    "redis": "Redis",
+    "storage": "The storage",
+    "worker": "The list of workers",
+}
 _CHECKS: dict[str, Callable[[], None]] = {
     "database": _database,
     "redis": _redis,

@@ -17,7 +17,7 @@ class PictureQuerySet(models.QuerySet[Any]):
         return self.filter(owner=user) if user.is_authenticated else self.none()
 
     def for_cards(self) -> Self:
-        """With what a card shows: `version_count`; of the latest version `latest_id`, `latest_width`, `latest_height`."""
+        """With what a card shows: `version_count`, and the latest version's id, width and height (`latest_…`)."""
         from webapp.photos.models import Version
 
         latest = Version.objects.filter(picture=models.OuterRef("pk")).order_by("-created_at", "-id")

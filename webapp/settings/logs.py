@@ -30,6 +30,13 @@ class JsonFormatter(logging.Formatter):
         return json.dumps(event, default=str, ensure_ascii=False)
 
 
+class NotReadyIsNoFailure(logging.Filter):
+    """Drops the error that Django logs for each 503 of /readyz: the address exists to say so, every few seconds."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return not (getattr(record, "status_code", None) == 503 and "/readyz" in (record.args or ()))
+
+
 def logging_settings() -> dict[str, Any]:
     """`LOG_LEVEL` is for our own code; libraries speak up from warnings on. `LOG_FORMAT` is text or json."""
     level = env_choice("LOG_LEVEL", "info", _LEVELS).upper()
@@ -42,6 +49,7 @@ def logging_settings() -> dict[str, Any]:
             "text": {"format": "{asctime} {levelname:<7} {name}: {message}", "style": "{"},
             "json": {"()": "webapp.settings.logs.JsonFormatter"},
         },
+        "filters": {"not_ready": {"()": "webapp.settings.logs.NotReadyIsNoFailure"}},
         "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": style}},
         "root": {"level": "WARNING", "handlers": ["stderr"]},
         "loggers": {
@@ -51,7 +59,12 @@ def logging_settings() -> dict[str, Any]:
             # Django mails errors to ADMINS by default and writes to the console only with DEBUG on.
             "django": {"level": "WARNING", "handlers": ["stderr"], "propagate": False},
             # A missing page or a refused form is the visitor's affair; only failures of ours are logged.
-            "django.request": {"level": "ERROR", "handlers": ["stderr"], "propagate": False},
+            "django.request": {
+                "level": "ERROR",
+                "handlers": ["stderr"],
+                "filters": ["not_ready"],
+                "propagate": False,
+            },
             "django.security.DisallowedHost": {"level": "CRITICAL"},
         },
     }

@@ -100,10 +100,15 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
     return {
         "broker_url": broker,
         "broker_connection_retry_on_startup": True,
+        "broker_connection_max_retries": None,
         "broker_transport_options": {
             "global_keyprefix": QUEUE_PREFIX,
             # A worker that serves several queues empties the first one it names before it looks at the next.
             "queue_order_strategy": "priority",
+            # Celery would keep unacknowledged tokens in Redis and remove them one by one. A removal that fails
+            # because Redis is away at that moment leaves a worker deaf for ever: it counts the token as still its own
+            # and never asks for another. Tokens may be lost (the sweep sends new ones), so none are kept.
+            "ack_emulation": False,
             "socket_connect_timeout": 2,
         },
         # A token that a busy worker holds in reserve is one that an idle worker cannot have. With late

@@ -43,6 +43,7 @@ class LBPRecipe(Recipe):
         self.network = LBPInpainter(config)
         self.pattern_critic = PatchGAN(1, config.discriminator_width)
         self.image_critic = PatchGAN(3, config.discriminator_width)
+        self.multiple = self.network.multiple
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"patterns": self.pattern_critic, "image": self.image_critic}
         self.weights = LossWeights(multilevel=float(multilevel))

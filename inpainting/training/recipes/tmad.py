@@ -35,6 +35,7 @@ class TMADRecipe(Recipe):
         self.size = size
         self.network = build(size, retrieval=retrieval)
         self.critic = Critics()
+        self.multiple = self.network.config.patch
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"critics": self.critic}
         self.relativistic = flag(distribution)

@@ -16,6 +16,7 @@ import { Run } from "./run.js";
 import { Stage } from "./stage.js";
 import { Brush } from "./tools/brush.js";
 import { PAN } from "./tools/pan.js";
+import { lastOpened, rememberOpened } from "./version-memory.js";
 
 /** @typedef {import("../types.js").Boot} Boot */
 /** @typedef {import("../types.js").Version} Version */
@@ -36,7 +37,7 @@ export class Editor {
     if (!first) throw new Error("A picture without versions cannot be edited.");
     this.boot = boot;
     this.picture = picture;
-    this.current = restoreVersion(picture.id, picture.versions) ?? picture.versions[picture.versions.length - 1] ?? first;
+    this.current = lastOpened(picture.id, picture.versions) ?? picture.versions[picture.versions.length - 1] ?? first;
     /** Versions left by undoing a result, for redo. @type {Version[]} */
     this.forward = [];
     this.session = new MaskSession(picture.width, picture.height, {
@@ -147,7 +148,7 @@ export class Editor {
   async go(version) {
     this.loading = true;
     this.current = version;
-    rememberVersion(this.picture.id, version.id);
+    rememberOpened(this.picture.id, version.id);
     this.compare.close();
     this.changed();
     try {
@@ -370,7 +371,7 @@ export class Editor {
     const bitmap = await this.photos.load(version);
     const cleaned = this.session.finish(version.id);
     this.current = version;
-    rememberVersion(picture.id, version.id);
+    rememberOpened(picture.id, version.id);
     this.forward = [];
     this.stage.photo = bitmap;
     this.stage.setPreview(null);
@@ -394,22 +395,4 @@ export class Editor {
       return null;
     }
   }
-}
-
-/**
- * @param {string} picture
- * @param {Version[]} versions
- * @returns {Version | null} the version that was last open in this tab
- */
-function restoreVersion(picture, versions) {
-  const id = sessionStorage.getItem(`reweave:version:${picture}`);
-  return versions.find((version) => version.id === id) ?? null;
-}
-
-/**
- * @param {string} picture
- * @param {string} version
- */
-function rememberVersion(picture, version) {
-  sessionStorage.setItem(`reweave:version:${picture}`, version);
 }

@@ -48,7 +48,9 @@ export class ResultView {
       this.proof.classList.toggle("is-broken", !sentence.whole);
       this.proof.replaceChildren(icon(sentence.whole ? "shield" : "warning"), make("span", {}, sentence.text));
     }
-    const seconds = Object.values(version.timings).reduce((sum, value) => sum + value, 0);
+    // How long it was worked on; waiting for others is not this fill's own.
+    const { queue_wait: _waited, dispatch: _sent, ...worked } = version.timings;
+    const seconds = Object.values(worked).reduce((sum, value) => sum + value, 0);
     const rows = /** @type {[string, string][]} */ ([
       ["Model", versionName(version)],
       ...this.#settings(version),

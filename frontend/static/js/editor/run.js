@@ -242,7 +242,7 @@ export class Run {
     const { job } = this;
     if (!job || job.status !== "running" || this.finishing) return "";
     const steps = job.steps_done !== null && job.steps_total ? `step ${job.steps_done} of ${job.steps_total}` : "";
-    const left = job.seconds_left === null ? "" : timeLeft(job.seconds_left);
+    const left = job.seconds_left === null || job.fraction >= 1 ? "" : timeLeft(job.seconds_left);
     const attempt = job.attempt > 1 ? `attempt ${job.attempt}` : "";
     return [left, steps, attempt].filter(Boolean).join(", ");
   }

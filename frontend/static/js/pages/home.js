@@ -55,6 +55,12 @@ for (const button of document.querySelectorAll("button[data-sample]")) {
   button.addEventListener("click", () => void takeSample(/** @type {HTMLButtonElement} */ (button)));
 }
 
+const demo = byId("demo", HTMLElement);
+const range = demo.querySelector("input");
+range?.addEventListener("input", () => {
+  range.parentElement?.style.setProperty("--at", `${range.value}%`);
+});
+
 // Coming back by the browser's own button must not show a page that is still busy.
 window.addEventListener("pageshow", (event) => {
   if (event.persisted) reset();
