@@ -87,14 +87,23 @@ class VGG(nn.Module):
 
     def forward(self, photos: Tensor) -> list[Tensor]:
         """Features of photos (B, 3, H, W) in [-1, 1], one (B, C, h, w) a tap."""
-        features = ((photos + 1.0) / 2.0 - self.get_buffer("mean")) / self.get_buffer("deviation")
+        return self.features_of(((photos + 1.0) / 2.0 - self.get_buffer("mean")) / self.get_buffer("deviation"))
+
+    def features_of(self, normalised: Tensor) -> list[Tensor]:
+        """As `forward`, for a (B, 3, H, W) that is normalised already, by ImageNet's statistics or others.
+
+        Taps behind a pooling that the picture is too small for are left out, so the list may be shorter.
+        """
+        features = normalised
         found: dict[str, Tensor] = {}
         for layer in self.layers:
+            if layer.kind == "pool" and min(features.shape[-2:]) < 2:
+                break
             features = self._pass(layer, features)
             if layer.name in self.taps:
                 found[layer.name] = features
         scales = self.get_buffer("scales")
-        return [found[name] / scale for name, scale in zip(self.taps, scales, strict=True)]
+        return [found[name] / scale for name, scale in zip(self.taps, scales, strict=True) if name in found]
 
     @torch.no_grad()
     def calibrate(self, photos: Tensor) -> None:

@@ -1,0 +1,134 @@
+"""What a hole holds before it is optimised."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from inpainting.imaging.context import Box, bounding_box
+from inpainting.layers.quilting import membrane, quilt
+from inpainting.models.base import BoolMask, FloatImage
+
+RIM = 16
+"""Over how many pixels around a piece its surroundings must fit, and pieces overlap."""
+SMALLEST_PIECE = 8
+LARGEST_PIECE = 192
+TOLERANCE = 0.1
+"""A place may fit this much worse than the best one (squared differences; Efros and Freeman's choice)."""
+_ROUNDING = 1e-3
+
+
+def mean_start(image: FloatImage, hole: BoolMask) -> FloatImage:
+    """The hole in the mean colour of the known pixels (section 3.3)."""
+    started = image.copy()
+    started[hole] = image[~hole].mean(axis=0)
+    return started
+
+
+def telea_start(image: FloatImage, hole: BoolMask) -> FloatImage:
+    """The hole filled smoothly from its edge inwards (Telea 2004)."""
+    bytes_ = np.rint(image * 255.0).astype(np.uint8)
+    filled = cv2.inpaint(bytes_, hole.astype(np.uint8), 5.0, cv2.INPAINT_TELEA)
+    return np.where(hole[..., np.newaxis], filled.astype(np.float32) / np.float32(255.0), image)
+
+
+def copied_start(image: FloatImage, hole: BoolMask, seed: int, on_piece: Callable[[], None]) -> FloatImage:
+    """The hole quilted from pieces of the known region, each chosen for the fit of its rim.
+
+    Pieces are as large as the photo can supply: up to `LARGEST_PIECE` pixels, split in four where no place of the
+    known region has room for the piece with its rim. What no piece fits stays a membrane. Of the places that fit about
+    equally well `seed` picks one. `on_piece` may raise to stop.
+    """
+    random = np.random.default_rng(seed)
+    started = membrane(np.where(hole[..., np.newaxis], np.float32(0), image), hole)
+    around = bounding_box(hole)
+    if around is None:
+        return started
+    written = np.zeros_like(hole)
+    for piece in _tiles(around, LARGEST_PIECE):
+        _copy(started, image, hole, written, piece, random, on_piece)
+    return started
+
+
+def _tiles(box: Box, side: int) -> list[Box]:
+    """`box` in equal parts of at most `side` pixels, in scan order."""
+    rows = np.linspace(box.top, box.bottom, -(-box.height // side) + 1).round().astype(int)
+    columns = np.linspace(box.left, box.right, -(-box.width // side) + 1).round().astype(int)
+    return [
+        Box(int(left), int(top), int(right), int(bottom))
+        for top, bottom in itertools.pairwise(rows)
+        for left, right in itertools.pairwise(columns)
+    ]
+
+
+def _copy(
+    started: FloatImage,
+    image: FloatImage,
+    hole: BoolMask,
+    written: BoolMask,
+    piece: Box,
+    random: np.random.Generator,
+    on_piece: Callable[[], None],
+) -> None:
+    """Fill the hole pixels of `piece`, or of its quarters where nothing in the photo has room for it."""
+    wanted = hole[piece.slices].any()
+    if not wanted:
+        return
+    on_piece()
+    height, width = hole.shape
+    left, right = max(0, piece.left - RIM), min(width, piece.right + RIM)
+    top, bottom = max(0, piece.top - RIM), min(height, piece.bottom + RIM)
+    frame = Box(left, top, right, bottom)
+    own = np.zeros_like(hole[frame.slices])
+    own[piece.top - frame.top : piece.bottom - frame.top, piece.left - frame.left : piece.right - frame.left] = True
+    own &= hole[frame.slices] & ~written[frame.slices]
+    reach = cv2.dilate(own.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)).astype(bool)
+    rim = reach & ~own & (~hole[frame.slices] | written[frame.slices])
+    found = _best_place(started[frame.slices], image, hole, own | rim, rim, random)
+    if found is None:
+        if max(piece.width, piece.height) > SMALLEST_PIECE:
+            for quarter in _tiles(piece, -(-max(piece.width, piece.height) // 2)):
+                _copy(started, image, hole, written, quarter, random, on_piece)
+        return
+    top, left = found
+    new = image[top : top + frame.height, left : left + frame.width]
+    old = started[frame.slices]
+    overlap = rim & written[frame.slices]
+    taken = own | (overlap & quilt(new, old, overlap, (RIM, RIM)))
+    started[frame.slices] = np.where(taken[..., np.newaxis], new, old)
+    written[frame.slices] |= own
+
+
+def _best_place(
+    target: FloatImage,
+    image: FloatImage,
+    hole: BoolMask,
+    footprint: BoolMask,
+    rim: BoolMask,
+    random: np.random.Generator,
+) -> tuple[int, int] | None:
+    """Top and left of a window of `image` known on all of `footprint` and about as like `target` on the rim as any."""
+    if footprint.shape[0] > image.shape[0] or footprint.shape[1] > image.shape[1]:
+        return None
+    blocked = cv2.matchTemplate(hole.astype(np.float32), footprint.astype(np.float32), cv2.TM_CCORR)
+    free = blocked < 0.5
+    if not free.any():
+        return None
+    if not rim.any():
+        return _one_of(free, random)
+    weight = np.repeat(rim[..., np.newaxis], 3, axis=2).astype(np.float32)
+    known = np.where(hole[..., np.newaxis], np.float32(0), image)
+    difference = cv2.matchTemplate(known, np.ascontiguousarray(target * weight), cv2.TM_SQDIFF, mask=weight)
+    # The transforms behind the search leave errors about as large as a difference of one 8-bit step in a few pixels.
+    good = free & (difference <= (1.0 + TOLERANCE) * max(0.0, float(difference[free].min())) + _ROUNDING)
+    return _one_of(good, random)
+
+
+def _one_of(places: NDArray[np.bool_], random: np.random.Generator) -> tuple[int, int]:
+    tops, lefts = np.nonzero(places)
+    index = int(random.integers(len(tops)))
+    return int(tops[index]), int(lefts[index])

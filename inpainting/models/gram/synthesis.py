@@ -1,0 +1,152 @@
+"""The loss of section 3.1 over a group of patches, and its minimisation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from inpainting.layers.gram_statistics import STRIDES, Statistics, texture_loss
+from inpainting.layers.lbfgs import LBFGSResult, LBFGSState, minimise, with_gradient
+from inpainting.models.gram.backbone import Backbone, ColourSpace
+from inpainting.models.gram.reference import active_masks
+from inpainting.models.gram.variables import PyramidVariables
+
+HISTORY = 15
+FIRST_STEP = 0.2
+TOLERANCE, PATIENCE = 0.03, 10
+"""A patch is finished when ten iterations together lower its loss by less than 3 %."""
+ACTIVE_MARGIN = 12
+RANGE_WEIGHT = 1e5
+"""Of the mean squared excess over [0, 1]: keeps colours possible without bounds, which whitened colour cannot have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """One texture term: what is to be like what."""
+
+    reference: Statistics
+    """The Gramians to reach, (B, 3, C, C) a tap."""
+    weight: float
+    active: list[Tensor] | None
+    """As from `active_masks`; ``None`` measures everywhere, as in the paper."""
+    taps: tuple[str, ...]
+
+    def loss(self, features: list[Tensor], all_taps: tuple[str, ...]) -> Tensor:
+        """L_s,cc: (B,), unweighted."""
+        present = dict(zip(all_taps, features, strict=False))
+        masks = None if self.active is None else dict(zip(STRIDES, self.active, strict=False))
+        taps = [tap for tap in self.taps if tap in present and tap in self.reference.taps]
+        wanted = dict(zip(self.reference.taps, self.reference.gramians, strict=True))
+        found = Statistics.of(
+            taps, [present[tap] for tap in taps], None if masks is None else [masks[tap] for tap in taps]
+        )
+        return texture_loss(found, Statistics(tuple(taps), tuple(wanted[tap] for tap in taps)))
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """The pooled window that a patch is embedded in for the global branch."""
+
+    window: Tensor
+    """(B, 3, h, w): the window pooled Q times, in whitened colour."""
+    corners: tuple[tuple[int, int], ...]
+    """Where each patch's pooled picture goes: top, left."""
+    poolings: int
+
+    def embed(self, patches: Tensor) -> Tensor:
+        """x̂_g: the window with each of `patches` (B, 3, H, W), pooled, in its place. Differentiable."""
+        pooled = F.avg_pool2d(patches, 2**self.poolings)
+        windows = []
+        for window, patch, (top, left) in zip(self.window, pooled, self.corners, strict=True):
+            height, width = window.shape[-2:]
+            inside = patch[:, : height - top, : width - left]
+            rest = (left, width - left - inside.shape[2], top, height - top - inside.shape[1])
+            hole = F.pad(torch.ones_like(inside[:1]), rest)
+            windows.append(window * (1 - hole) + F.pad(inside, rest))
+        return torch.stack(windows)
+
+
+@dataclass(frozen=True, slots=True)
+class PatchProblem:
+    """Equal patches to be synthesised at once; all pictures in whitened colour."""
+
+    start: Tensor
+    """x_b, (B, 3, H, W)."""
+    movable: Tensor
+    """(B, 1, H, W), 1 where pixels may change."""
+    bound: Tensor
+    """m, (B, 1, H, W): 1 where the boundary loss holds pixels to the start."""
+    detail: Branch | None
+    overview: Branch | None
+    surroundings: Surroundings | None
+    boundary_weight: float
+
+
+Terms = dict[str, float]
+Listener = Callable[[LBFGSState, Tensor, Mapping[str, float]], None]
+"""Told after every evaluation: the optimiser's state, the pictures (B, 3, H, W) and the weighted terms."""
+
+
+class PatchLoss:
+    """L = w_d L_s,cc(x_d, x̂_d) + w_g L_s,cc(x_g, x̂_g) + w_b L_b, and what keeps colours between 0 and 1."""
+
+    def __init__(self, problem: PatchProblem, backbone: Backbone, space: ColourSpace) -> None:
+        self.problem, self.backbone, self.space = problem, backbone, space
+        self.start_rgb = space.decode(problem.start)
+        self.terms: Terms = {}
+
+    def __call__(self, pictures: Tensor) -> Tensor:
+        """(B, 3, H, W) to (B,); the means over the batch of the weighted terms are left in `terms`."""
+        problem, terms = self.problem, {}
+        if problem.detail is not None:
+            features = self.backbone.features(pictures, self.space)
+            terms["detail"] = problem.detail.weight * problem.detail.loss(features, self.backbone.taps)
+        if problem.overview is not None and problem.surroundings is not None:
+            features = self.backbone.features(problem.surroundings.embed(pictures), self.space)
+            terms["global"] = problem.overview.weight * problem.overview.loss(features, self.backbone.taps)
+        rgb = self.space.decode(pictures)
+        # L_b counts in 8-bit steps: that is what w_b between 5 and 25 was chosen for.
+        moved = problem.bound * (rgb - self.start_rgb) * 255.0
+        terms["boundary"] = problem.boundary_weight * moved.square().flatten(1).mean(1)
+        self.terms = {name: float(value.detach().mean()) for name, value in terms.items()}
+        excess = RANGE_WEIGHT * (rgb - rgb.clamp(0.0, 1.0)).square().flatten(1).mean(1)
+        return torch.stack([*terms.values(), excess]).sum(0)
+
+
+def synthesise(
+    problem: PatchProblem, backbone: Backbone, space: ColourSpace, *, iterations: int, on_evaluation: Listener
+) -> tuple[Tensor, LBFGSResult]:
+    """Optimise a group of patches; returns the pictures (B, 3, H, W) in whitened colour and how it went."""
+    loss = PatchLoss(problem, backbone, space)
+    variables = PyramidVariables(problem.start, problem.movable)
+
+    def listen(state: LBFGSState) -> None:
+        on_evaluation(state, variables.pictures(state.points), loss.terms)
+
+    result = minimise(
+        with_gradient(lambda moved: loss(variables.pictures(moved))),
+        variables.start(),
+        iterations=iterations,
+        history=HISTORY,
+        first_step=FIRST_STEP,
+        tolerance=TOLERANCE,
+        patience=PATIENCE,
+        on_evaluation=listen,
+    )
+    return variables.pictures(result.points), result
+
+
+def active_branch(
+    reference: Statistics, weight: float, hole: Tensor, taps: tuple[str, ...], *, everywhere: bool
+) -> Branch:
+    """A `Branch` measured around `hole` (B, 1, H, W), or `everywhere` in the patch."""
+    if everywhere:
+        return Branch(reference, weight, None, taps)
+    active = active_masks(hole, ACTIVE_MARGIN, len(STRIDES))
+    # A hole in the last odd row or column of a map vanishes when it is pooled.
+    seen = {tap for tap, mask in zip(STRIDES, active, strict=False) if mask.any()}
+    return Branch(reference, weight, active, tuple(tap for tap in taps if tap in seen))
