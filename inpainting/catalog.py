@@ -345,7 +345,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
                 choices=("upright", "turned"),
             ),
         ),
-        order=45,
+        order=65,
     ),
     ModelEntry(
         key="gram",
@@ -430,7 +430,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
                 "choice",
                 "auto",
                 "Order of patches",
-                "One after the other, or those that do not overlap at once; automatic is the latter on a graphics card.",
+                "One after the other, or all that do not overlap at once; auto is the latter on a graphics card.",
                 choices=("auto", "scan", "checkerboard"),
             ),
             Param(
@@ -442,7 +442,7 @@ ENTRIES: tuple[ModelEntry, ...] = (
                 choices=("quarter", "half", "full"),
             ),
         ),
-        order=40,
+        order=60,
     ),
 )
 ENTRIES = offer_contents(offer_refinement(ENTRIES))
