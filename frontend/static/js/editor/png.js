@@ -7,6 +7,7 @@
 
 const SIGNATURE = Uint8Array.of(137, 80, 78, 71, 13, 10, 26, 10);
 const ROWS_AT_ONCE = 64;
+const SLICE_MS = 6;
 
 const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
   let c = n;
@@ -125,7 +126,14 @@ async function deflate(bands) {
   const stream = new CompressionStream("deflate");
   const output = new Response(stream.readable).arrayBuffer();
   const writer = stream.writable.getWriter();
-  for (const band of bands) await writer.write(/** @type {BufferSource} */ (band));
+  let begun = performance.now();
+  for (const band of bands) {
+    await writer.write(/** @type {BufferSource} */ (band));
+    if (performance.now() - begun < SLICE_MS) continue;
+    // Waiting for a write lets no frame through: a draft of a large photo would hold up the stroke after it.
+    await new Promise((resume) => setTimeout(resume));
+    begun = performance.now();
+  }
   await writer.close();
   return new Uint8Array(await output);
 }
