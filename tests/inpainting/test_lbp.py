@@ -247,7 +247,7 @@ def test_every_ablation_fills(guidance: bool, attention: str) -> None:
 
 @pytest.fixture
 def weights_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("inpainting.catalog.WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr("inpainting.model_entry.WEIGHTS_DIR", tmp_path)
     monkeypatch.setattr("inpainting.models.lbp.WEIGHTS_DIR", tmp_path)
     return tmp_path
 

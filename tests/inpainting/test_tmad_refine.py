@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from inpainting import catalog
+from inpainting import catalog, model_entry
 from inpainting.catalog import CatalogError, ModelEntry, get_entry, offer_refinement
 from inpainting.engine import Engine
 from inpainting.imaging.photo import Photo
@@ -87,7 +87,7 @@ def trained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.manual_seed(0)
     network = TMAD(TINY)
     write_weights(tmp_path / "tmad.safetensors", network.state_dict(), checkpoint.describe(network, "tiny"))
-    for module in (catalog, checkpoint):
+    for module in (model_entry, checkpoint):
         monkeypatch.setattr(module, "WEIGHTS_DIR", tmp_path)
     plain = (_without_refine(entry) for entry in catalog.ENTRIES)
     monkeypatch.setattr(catalog, "_BY_KEY", {entry.key: entry for entry in offer_refinement(tuple(plain))})
@@ -138,7 +138,7 @@ def test_catalogue_offers_refinement_once_the_weights_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plain = tuple(_without_refine(entry) for entry in catalog.ENTRIES)
-    monkeypatch.setattr(catalog, "WEIGHTS_DIR", tmp_path)
+    monkeypatch.setattr(model_entry, "WEIGHTS_DIR", tmp_path)
     assert offer_refinement(plain) == plain
     with pytest.raises(CatalogError, match="no parameter refine"):
         offer_refinement(plain)[0].parse_params({"refine": "psnet"})
