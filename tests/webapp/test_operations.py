@@ -103,7 +103,7 @@ def test_a_failed_job_shows_its_traceback(as_boss: Client, ada: User, job: Job) 
     assert "It broke." in page
     assert "ZeroDivisionError: &lt;x&gt;" in page
     assert "fill@box:1" in page
-    assert str(job.pk) in as_boss.get("/operations/?state=failed&age=day").content.decode()
+    assert str(job.pk) in as_boss.get("/operations/?state=failed&age=today").content.decode()
     assert str(job.pk) not in as_boss.get("/operations/").content.decode()
 
 

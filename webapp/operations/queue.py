@@ -32,6 +32,7 @@ STATES = {
 AGES = {
     "": ("Any age", None, None),
     "hour": ("Last hour", timedelta(hours=1), None),
+    "today": ("Today", None, None),
     "day": ("Last 24 hours", timedelta(days=1), None),
     "week": ("Last 7 days", timedelta(days=7), None),
     "over10m": ("Older than 10 minutes", None, timedelta(minutes=10)),
@@ -85,6 +86,8 @@ class Filters:
         now = timezone.now()
         # Ended jobs count from their end: “failed in the last hour” is about the failure.
         since = "finished_at" if self.state in {"failed", "cancelled", "succeeded"} else "created_at"
+        if self.age == "today":
+            jobs = jobs.filter(**{f"{since}__gte": _midnight()})
         if within is not None:
             jobs = jobs.filter(**{f"{since}__gte": now - within})
         if beyond is not None:
@@ -127,7 +130,6 @@ def page_of(filters: Filters, number: str) -> Page[Job]:
 
 def summary() -> Summary:
     """Counted in two queries, and the list of workers."""
-    today = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     queued = Q(status="queued")
     counts = Job.objects.order_by().aggregate(
         waiting=Count("pk", filter=queued),
@@ -135,7 +137,7 @@ def summary() -> Summary:
         running=Count("pk", filter=Q(status="running")),
         review=Count("pk", filter=Q(status="held", queued_at__isnull=True)),
         held=Count("pk", filter=Q(status="held", queued_at__isnull=False)),
-        failed_today=Count("pk", filter=Q(status="failed", finished_at__gte=today)),
+        failed_today=Count("pk", filter=Q(status="failed", finished_at__gte=_midnight())),
     )
     people = (
         Job.objects.filter(status__in=["queued", "running"])
@@ -162,6 +164,11 @@ def choices() -> dict[str, list[tuple[str, str]]]:
         "queue": [("", "Any queue"), *((queue.value, queue.label) for queue in Job.Queue if queue != "maintenance")],
         "age": [(key, label) for key, (label, _, _) in AGES.items()],
     }
+
+
+def _midnight() -> datetime:
+    """When today began, where the site is."""
+    return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def _person(text: str) -> Q:
