@@ -9,7 +9,7 @@ import { isFinal } from "../live/messages.js";
 
 /** @param {Job} job @returns {string} what it is doing now */
 export function stageOf(job) {
-  if (job.status === "held") return "Held by the operator";
+  if (job.status === "held") return "Held until somebody lets it through";
   if (job.status === "queued") {
     const { position } = job;
     if (position === null || position <= 1) return "Next in line";

@@ -207,6 +207,7 @@ export class Run {
     if (job.status === "succeeded" && job.kind === "fill") {
       this.listeners.onAside(job).catch((error) => toast(sentence(error), "error"));
     } else if (job.status === "failed") toast(job.error || `${job.model_title} failed.`, "error");
+    else if (job.error) toast(job.error, "error"); // a reviewer said no, and why
   }
 
   /** @param {Job} job */
@@ -218,7 +219,8 @@ export class Run {
     this.#free();
     if (job.status === "failed") {
       this.fail(job.error || "The fill failed. Your mask is still here; try again or choose another model.");
-    } else toast("Stopped. Your mask is still here.");
+    } else if (job.error) this.fail(job.error); // a reviewer said no, and why
+    else toast("Stopped. Your mask is still here.");
   }
 
   #batchChanged() {
