@@ -1,4 +1,4 @@
-"""Multi-scale neural patch synthesis written down as the paper has it: whole photos, whole networks, loops over patches.
+"""Multi-scale neural patch synthesis written down as the paper has it: whole photos and networks, loops over patches.
 
 Slow on purpose. The model computes the same numbers from windows, blocks and sorted sums.
 """
