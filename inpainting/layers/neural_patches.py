@@ -52,12 +52,16 @@ def key_positions(unusable: Tensor) -> Tensor:
 
 def patches_at(features: Tensor, places: Tensor) -> Tensor:
     """The 3×3 patches (N, 9·C) of `features` (1, C, h, w) around `places` (N, 2); zeros outside the map."""
-    channels, row = features.shape[1], features.shape[3] + 2 * _HALF
-    padded = F.pad(features, (_HALF, _HALF, _HALF, _HALF))[0].flatten(1)
-    offsets = torch.arange(PATCH, device=features.device)
+    return _cut(F.pad(features, (_HALF, _HALF, _HALF, _HALF)), places)
+
+
+def _cut(padded: Tensor, places: Tensor) -> Tensor:
+    """`patches_at` of a map that has its padding."""
+    channels, row = padded.shape[1], padded.shape[3]
+    offsets = torch.arange(PATCH, device=padded.device)
     corners = places[:, 0] * row + places[:, 1]
     index = corners[:, None] + (offsets[:, None] * row + offsets).flatten()
-    return padded[:, index.flatten()].view(channels, len(places), -1).permute(1, 0, 2).flatten(1)
+    return padded[0].flatten(1)[:, index.flatten()].view(channels, len(places), -1).permute(1, 0, 2).flatten(1)
 
 
 @torch.no_grad()
@@ -160,19 +164,20 @@ class _Comparison:
 
     def __init__(self, queries: Tensor, keys: Tensor, admissible: Tensor, measure: Measure) -> None:
         centre = keys[0][:, admissible].mean(1)
-        self._keys = keys - centre.view(1, -1, 1, 1)
+        # What lies beyond the edge is zero before the mean is taken off, in keys as in queries.
+        self._keys = F.pad(keys, (_HALF, _HALF, _HALF, _HALF)) - centre.view(1, -1, 1, 1)
         self.queries = queries - centre.repeat_interleave(PATCH * PATCH)
         self._by_distance = measure == "distance"
         if not self._by_distance:
             self.queries = F.normalize(self.queries, dim=1)
         squares = self._keys.square().sum(1, keepdim=True)
-        self._squares = F.avg_pool2d(squares, PATCH, 1, _HALF, divisor_override=1)[0, 0]
+        self._squares = F.avg_pool2d(squares, PATCH, 1, divisor_override=1)[0, 0]
         self._spread = self._squares[admissible].mean().clamp_min(_TINY)
         self._query_squares = self.queries.square().sum(1)
 
     def key_patches(self, places: Tensor) -> Tensor:
         """(n, 9·C)."""
-        return patches_at(self._keys, places)
+        return _cut(self._keys, places)
 
     def finish(self, products: Tensor, part: slice | Tensor, places: Tensor) -> Tensor:
         """Similarities from inner products (q, k) of the queries `part` with the keys at `places` (k, 2) or

@@ -13,7 +13,7 @@ from inpainting.backbones.vgg import VGG
 from inpainting.layers.neural_patches import Measure, hole_positions
 from inpainting.layers.regional_features import RegionalFeatures, Window
 from inpainting.models.mnps.pyramid import Scale
-from inpainting.models.mnps.texture import LEADER, SEARCHED, TAPS, Layers, texture_taps
+from inpainting.models.mnps.texture import LEADER, RIM, SEARCHED, TAPS, Layers, texture_taps
 from inpainting.models.mnps.views import UPRIGHT, View
 
 ContentTerm = Literal["pixel", "feature"]
@@ -40,6 +40,8 @@ class EnergySettings:
     content: ContentTerm = "pixel"
     coherence: float = COHERENCE
     """0 for the paper's independent nearest neighbours."""
+    rim: int = RIM
+    """Feature positions beyond the hole's own that look for a match too; 0 for the paper's R^φ."""
     measure: Measure = "distance"
     """What chooses the nearest neighbours; the pull towards them is always L2."""
     views: tuple[View, ...] = UPRIGHT
@@ -76,7 +78,7 @@ class ScaleEnergy:
         """y of eq. (1), as variables."""
         self.spread = max(float(start[..., ~scale.hole].var(unbiased=False)), _LEAST_SPREAD)
         self.alpha = self.beta = 0.0
-        self.taps = texture_taps(settings.layers, scale, settings.views)
+        self.taps = texture_taps(settings.layers, scale, settings.views, settings.rim)
         self._features = self._look_at(start) if self.taps else None
 
     def match(

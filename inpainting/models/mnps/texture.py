@@ -148,12 +148,12 @@ class TextureTap:
         self._targets = PatchTargets(self.keys, self.positions, nearest.places, self.window)
 
 
-def texture_taps(layers: Layers, scale: Scale, views: Sequence[View]) -> dict[str, TextureTap]:
+def texture_taps(layers: Layers, scale: Scale, views: Sequence[View], rim: int = RIM) -> dict[str, TextureTap]:
     """The terms that this scale has patches for; layers that would follow a missing one are left out with it."""
-    searched = {name: TextureTap(name, scale, views) for name in TAPS[layers] if name in SEARCHED}
+    searched = {name: TextureTap(name, scale, views, rim) for name in TAPS[layers] if name in SEARCHED}
     taps = {name: tap for name, tap in searched.items() if bool(tap.admissible.any())}
     if LEADER in taps:
-        taps |= {name: TextureTap(name, scale, views) for name in TAPS[layers] if name not in SEARCHED}
+        taps |= {name: TextureTap(name, scale, views, rim) for name in TAPS[layers] if name not in SEARCHED}
     return taps
 
 

@@ -37,7 +37,7 @@ class View:
         points = points.view(height, width, 2)
         # grid_sample counts from -1 to 1 between the outer edges of the outer pixels, x before y.
         grid = torch.stack([(2 * points[..., 1] + 1) / width - 1, (2 * points[..., 0] + 1) / height - 1], dim=-1)
-        return F.grid_sample(picture, grid[None], mode="bilinear", padding_mode="zeros", align_corners=False)
+        return F.grid_sample(picture, grid[None].to(picture), padding_mode="zeros", align_corners=False)
 
     def in_photo(self, points: Tensor, size: tuple[int, int]) -> Tensor:
         """Where in the photo (y, x) the `points` (N, 2) of the canvas show; pixel centres are whole numbers."""
