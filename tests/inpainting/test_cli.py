@@ -151,7 +151,12 @@ def test_interrupting_ends_with_130_and_writes_the_report(tmp_path: Path) -> Non
     mask, report = save(tmp_path / "large_mask.png", hole), tmp_path / "report.json"
     command = [sys.executable, "-m", "inpainting", "fill", str(photo), str(mask), "-o", str(tmp_path / "out.png")]
     process = subprocess.Popen(
-        [*command, "--model", "patchmatch", "--report", str(report)], cwd=ROOT, stderr=subprocess.PIPE, text=True
+        [*command, "--model", "patchmatch", "--report", str(report)],
+        cwd=ROOT,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A test run in the background ignores Ctrl-C, and its children would too.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and not has_children(process.pid):
