@@ -23,13 +23,14 @@ from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan
 from inpainting.models.gram.overlays import references_overlay
 from inpainting.models.gram.reference import Reference, ReferenceTexture
 from inpainting.models.gram.start import copied_start, mean_start, telea_start
-from inpainting.models.gram.synthesis import PatchProblem, Surroundings, active_branch, synthesise
+from inpainting.models.gram.synthesis import SHADING_WEIGHT, PatchProblem, Surroundings, active_branch, synthesise
 
 TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 STOCHASTIC_TAPS = ("pool3", "pool4", "pool5")
 """For the global statistics of very stochastic textures (section 4)."""
 GREY = (0.212, 0.7154, 0.0721)
 """Section 3.3."""
+TOO_SMALL = "The photo is too small to learn a texture from; the hole was filled from its edge."
 PREVIEW_SECONDS = 0.3
 PREVIEW_ITERATIONS = {"coarse": 30, "fine": 60}
 """Most iterations of a quick preview."""
@@ -201,7 +202,10 @@ class _Filling:
             overview=None if overview is None else overview.branch(self.params["global_weight"], len(group)),
             surroundings=None if overview is None else overview.surroundings(self.canvas, group),
             boundary_weight=self.params["boundary_weight"],
+            shading_weight=SHADING_WEIGHT if self._from_photo() else 0.0,
         )
+        if problem.detail is None or not problem.detail.usable:
+            return  # a photo of a few pixels: its start is all there is
         limit = self._limit("fine", int(holes.sum()) // len(group))
         base = _COARSE if any(overlay.name == "coarse" for overlay in self.overlays) else _STARTED
 
@@ -222,7 +226,12 @@ class _Filling:
             self._write(box, picture, soft)
 
     def _look_up(self, texture: ReferenceTexture, patch: Tensor, size: tuple[int, int], hole: Tensor) -> Reference:
-        return texture.look_up(self.backbone.features(patch, self.space), size, hole.float())
+        # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
+        masked = torch.zeros_like(hole) if self._from_photo() else hole
+        return texture.look_up(self.backbone.features(patch, self.space), size, masked.float())
+
+    def _from_photo(self) -> bool:
+        return self.params["start"] in ("copy", "patchmatch")
 
     def _write(self, box: Box, picture: Tensor, soft: bool) -> None:
         """Take over a finished patch, along minimum-error cuts through what earlier patches have written."""
@@ -292,6 +301,8 @@ class _Filling:
         return [*self.overlays, references_overlay(self.job.image, self.references)]
 
     def _notes(self) -> dict[str, Any]:
+        if not self.losses:
+            return {"too_small": TOO_SMALL}
         first = sum(begin for begin, _ in self.losses) / len(self.losses)
         last = sum(end for _, end in self.losses) / len(self.losses)
         return {

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.imaging.context import Box, bounding_box
+from inpainting.imaging.working import soften_edge
 from inpainting.layers.quilting import membrane, quilt
 from inpainting.models.base import BoolMask, FloatImage
 
@@ -17,8 +18,10 @@ RIM = 16
 """Over how many pixels around a piece its surroundings must fit, and pieces overlap."""
 SMALLEST_PIECE = 8
 LARGEST_PIECE = 192
-TOLERANCE = 0.1
-"""A place may fit this much worse than the best one (squared differences; Efros and Freeman's choice)."""
+TOLERANCE = 0.03
+"""A place may fit this much worse than the best one (squared differences)."""
+EDGE_REACH = 8.0
+"""Over how many pixels a copied piece is moved towards the colours at the hole's edge."""
 _ROUNDING = 1e-3
 
 
@@ -49,9 +52,11 @@ def copied_start(image: FloatImage, hole: BoolMask, seed: int, on_piece: Callabl
     if around is None:
         return started
     written = np.zeros_like(hole)
+    beyond = image.copy()
     for piece in _tiles(around, LARGEST_PIECE):
-        _copy(started, image, hole, written, piece, random, on_piece)
-    return started
+        _copy(started, beyond, image, hole, written, piece, random, on_piece)
+    joined = np.where(hole[..., np.newaxis], started, beyond)
+    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image)
 
 
 def _tiles(box: Box, side: int) -> list[Box]:
@@ -67,6 +72,7 @@ def _tiles(box: Box, side: int) -> list[Box]:
 
 def _copy(
     started: FloatImage,
+    beyond: FloatImage,
     image: FloatImage,
     hole: BoolMask,
     written: BoolMask,
@@ -74,9 +80,11 @@ def _copy(
     random: np.random.Generator,
     on_piece: Callable[[], None],
 ) -> None:
-    """Fill the hole pixels of `piece`, or of its quarters where nothing in the photo has room for it."""
-    wanted = hole[piece.slices].any()
-    if not wanted:
+    """Fill the hole pixels of `piece`, or of its quarters where nothing in the photo has room for it.
+
+    `beyond` takes what the copied windows have where the photo is known, to compare at the hole's edge.
+    """
+    if not hole[piece.slices].any():
         return
     on_piece()
     height, width = hole.shape
@@ -92,7 +100,7 @@ def _copy(
     if found is None:
         if max(piece.width, piece.height) > SMALLEST_PIECE:
             for quarter in _tiles(piece, -(-max(piece.width, piece.height) // 2)):
-                _copy(started, image, hole, written, quarter, random, on_piece)
+                _copy(started, beyond, image, hole, written, quarter, random, on_piece)
         return
     top, left = found
     new = image[top : top + frame.height, left : left + frame.width]
@@ -101,6 +109,7 @@ def _copy(
     taken = own | (overlap & quilt(new, old, overlap, (RIM, RIM)))
     started[frame.slices] = np.where(taken[..., np.newaxis], new, old)
     written[frame.slices] |= own
+    beyond[frame.slices] = np.where((rim & ~hole[frame.slices])[..., np.newaxis], new, beyond[frame.slices])
 
 
 def _best_place(

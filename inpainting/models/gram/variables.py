@@ -9,7 +9,8 @@ from torch.nn import functional as F
 LEVELS = 4
 """Halvings below full size."""
 LEVEL_WEIGHT = 0.5
-"""A pixel of the next coarser level spreads over four; half its weight keeps the norm of what it does."""
+"""A pixel of the next coarser level spreads over four; half its weight keeps the norm of what it does. Less makes the
+optimiser prefer fine changes."""
 
 
 class PyramidVariables:
@@ -19,9 +20,9 @@ class PyramidVariables:
     instead of thousands that must move together: it grows structure first and leaves less speckle.
     """
 
-    def __init__(self, base: Tensor, movable: Tensor) -> None:
-        """`base` is (B, 3, H, W); `movable` (B, 1, H, W) is 1 where the picture may change and 0 elsewhere."""
-        self.base, self.movable = base, movable
+    def __init__(self, base: Tensor, movable: Tensor, level_weight: float = LEVEL_WEIGHT) -> None:
+        """`base` is (B, 3, H, W); `movable` (B, 1, H, W) is 1 where the picture may change; w is `level_weight`."""
+        self.base, self.movable, self.level_weight = base, movable, level_weight
         height, width = base.shape[-2:]
         levels = [level for level in range(LEVELS + 1) if level == 0 or min(height, width) >> level >= 2]
         self.shapes = [(height >> level, width >> level) for level in levels]
@@ -40,5 +41,5 @@ class PyramidVariables:
             first += 3 * height * width
             if level:
                 picture = F.interpolate(picture, size=self.base.shape[-2:], mode="bilinear", align_corners=False)
-            change = change + picture * LEVEL_WEIGHT**level
+            change = change + picture * self.level_weight**level
         return self.base + self.movable * change
