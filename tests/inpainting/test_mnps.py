@@ -12,7 +12,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from inpainting import catalog
+from inpainting import catalog, model_entry
 from inpainting.backbones.vgg import random_vgg19
 from inpainting.catalog import CatalogError, available_contents, get_entry
 from inpainting.engine import Cancelled, Engine, FillError
@@ -276,7 +276,8 @@ def test_nothing_known_and_nothing_missing() -> None:
 
 
 def test_contents_that_are_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(catalog, "WEIGHTS_DIR", tmp_path)
+    for module in (catalog, model_entry):
+        monkeypatch.setattr(module, "WEIGHTS_DIR", tmp_path)
     assert available_contents() == ("patchmatch", "telea")
     assert pick_content("auto") == "patchmatch"
     assert pick_content("telea") == "telea"
