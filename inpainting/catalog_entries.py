@@ -227,7 +227,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "float",
                 0.05,
                 "Global weight",
-                "The weight of the global statistics of large holes beside the detail (w_g; 0.01 to 0.1 in the paper).",
+                "Of large holes' global statistics beside the detail, when starting smooth or from the mean (w_g).",
                 0.0,
                 1.0,
             ),

@@ -11,6 +11,7 @@ The recursion runs on inner products of the history (as in Chen, Wang and Zhou, 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -82,6 +83,7 @@ def minimise(
     first_step: float = 1.0,
     tolerance: float = 0.0,
     patience: int = 10,
+    target: float = -math.inf,
     on_evaluation: Callable[[LBFGSState], None] | None = None,
 ) -> LBFGSResult:
     """Minimise one value per problem from `start` (B, …), a floating-point tensor on any device.
@@ -93,11 +95,12 @@ def minimise(
         history: pairs of differences kept, L-BFGS's m.
         first_step: how far the first step moves the variable with the largest gradient; later steps have length 1.
         tolerance: a problem ends when `patience` steps together lowered its value by less than this share of it.
+        target: a problem ends when its value is no higher.
         on_evaluation: told after every evaluation; what it raises ends the optimisation and passes through.
 
     Deterministic: the same start gives the same points on the same machine.
     """
-    run = _Run(start, bounds, history, first_step, tolerance, patience, iterations)
+    run = _Run(start, bounds, history, first_step, tolerance, patience, iterations, target)
     values, gradients = evaluate(run.points())
     run.begin(values, gradients)
     first = run.values.clone()
@@ -131,10 +134,12 @@ class _Run:
         tolerance: float,
         patience: int,
         iterations: int,
+        target: float,
     ) -> None:
         self.shape = start.shape
         self.bounds, self.first_step = bounds, first_step
         self.tolerance, self.patience, self.limit = tolerance, patience, iterations
+        self.target = target
         self.x = self._clip(start.detach().flatten(1).clone())
         count = len(self.x)
         self.memory = _History(self.x, history)
@@ -158,6 +163,9 @@ class _Run:
         self.evaluations = 1
         self.values, self.gradient = values.detach().clone(), gradients.flatten(1).clone()
         self.past = [[float(value)] for value in values]
+        for index, past in enumerate(self.past):
+            if past[0] <= self.target:
+                self._end(index)
         self.active &= self.limit > 0
         self._aim(np.ones(len(self.x), np.bool_))
 
@@ -197,10 +205,15 @@ class _Run:
     def _after_step(self, index: int, value: float) -> None:
         past = self.past[index]
         past.append(value)
-        if len(past) > self.patience and past[-1 - self.patience] - value <= self.tolerance * abs(value):
+        if value <= self.target or self._stalls(past):
             self._end(index)
         if self.steps[index] >= self.limit:
             self.active[index] = False
+
+    def _stalls(self, past: list[float]) -> bool:
+        if len(past) <= self.patience:
+            return False
+        return past[-1 - self.patience] - past[-1] <= self.tolerance * abs(past[-1])
 
     def _after_refusal(self, index: int, before: float, after: float, promised: float) -> None:
         """Shorten by the minimum of the parabola through what is known; give up after many tries."""

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Plane = NDArray[np.float32]
-_RELAXATIONS = 30
+_RELAXATIONS = 80
 _COARSEST = 4
 
 
@@ -35,13 +35,15 @@ def quilt(
     new: NDArray[np.float32],
     old: NDArray[np.float32],
     written: NDArray[np.bool_],
+    unwritten: NDArray[np.bool_],
     overlap: tuple[int, int],
 ) -> NDArray[np.bool_]:
     """Where a `new` patch (h, w, C) should replace what is there, `old`: (h, w), True for new.
 
-    `written` (h, w) marks pixels of `old` that earlier patches have made; where there are none, everything is new.
-    Along each side of the patch whose strip of `overlap` (rows, columns) pixels has written pixels, a minimum-error
-    cut through the strip parts old from new; a pixel beyond any cut stays old. Differences count only where both exist.
+    `written` (h, w) marks pixels of `old` that earlier patches have made, `unwritten` those that wait for this one; the
+    others are the photo's. Along each side of the patch whose strip of `overlap` (rows, columns) pixels is mostly
+    written, a minimum-error cut through the strip parts old from new; a pixel beyond any cut stays old. Differences
+    count only where both exist.
     """
     keep_old = np.zeros(written.shape, np.bool_)
     error: Plane = np.square(new - old).sum(axis=2, dtype=np.float32) * written
@@ -49,8 +51,8 @@ def quilt(
     for turns, depth in enumerate((columns, rows, columns, rows)):  # left, then the other sides by turning
         strip = np.rot90(error, turns)[:, :depth]
         made = np.rot90(written, turns)[:, :depth]
-        # A side counts as overlapped when what was written reaches it: the far side of a hole's border does not.
-        if depth == 0 or not made[:, 0].any():
+        # The end of a strip along another side is written too; that does not make this side an overlap.
+        if made.sum() <= np.rot90(unwritten, turns)[:, :depth].sum():
             continue
         beyond = np.arange(depth)[np.newaxis, :] < minimum_cut(np.ascontiguousarray(strip))[:, np.newaxis]
         np.rot90(keep_old, turns)[:, :depth] |= beyond

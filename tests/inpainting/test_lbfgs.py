@@ -115,6 +115,16 @@ def test_ends_by_itself_when_steps_gain_little() -> None:
     assert hasty.evaluations < patient.evaluations < 300
 
 
+def test_ends_when_the_target_is_reached() -> None:
+    """Each problem for itself; one begins below the target."""
+    starts = torch.tensor([[3.0, -2.0], [0.1, 0.1]])
+    result = minimise(with_gradient(lambda x: x.square().sum(1)), starts, iterations=50, target=0.5, first_step=0.01)
+    assert result.converged == (True, True)
+    assert result.iterations[1] == 0
+    assert result.points[1].equal(starts[1])
+    assert float(result.values[0]) <= 0.5
+
+
 def test_a_start_at_the_minimum_needs_one_evaluation() -> None:
     result = minimise(with_gradient(lambda x: x.square().sum(1)), torch.zeros(2, 3), iterations=10)
     assert result.evaluations == 1

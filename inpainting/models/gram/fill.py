@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry, get_entry
 from inpainting.imaging.context import Box
-from inpainting.layers.gram_statistics import Statistics
 from inpainting.layers.lbfgs import LBFGSState
 from inpainting.layers.quilting import membrane, quilt
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
@@ -21,9 +22,16 @@ from inpainting.models.baselines import PatchMatch
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan_layout
 from inpainting.models.gram.overlays import references_overlay
-from inpainting.models.gram.reference import Reference, ReferenceTexture
-from inpainting.models.gram.start import copied_start, mean_start, telea_start
-from inpainting.models.gram.synthesis import SHADING_WEIGHT, PatchProblem, Surroundings, active_branch, synthesise
+from inpainting.models.gram.reference import ReferenceTexture, mirrored_cut
+from inpainting.models.gram.start import copied_start, mean_start, shifted_window, telea_start
+from inpainting.models.gram.synthesis import (
+    SHADING_WEIGHT,
+    Branch,
+    PatchProblem,
+    Surroundings,
+    measured_branch,
+    synthesise,
+)
 
 TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 STOCHASTIC_TAPS = ("pool3", "pool4", "pool5")
@@ -92,6 +100,7 @@ class _Filling:
         self.references: list[tuple[Box, Box | None]] = []
         self.losses: list[tuple[float, float]] = []
         self.iterations = 0
+        self.sources: NDArray[np.int32] | None = None
         self._previewed = time.monotonic()
 
     def run(self) -> FillOutput:
@@ -101,7 +110,7 @@ class _Filling:
         self.backbone = self.backbone.calibrated(self.canvas, self.space)
         detail = ReferenceTexture(self.backbone, self.space, self.canvas, self.hole.float())
         overview = self._overview()
-        if overview is not None and self.params["start"] in ("mean", "telea"):
+        if overview is not None:
             self._coarse(overview)
             self._show("coarse", "Global structure")
         groups = non_overlapping(self.layout.patches, together=self._together())
@@ -109,7 +118,12 @@ class _Filling:
             self._fine(group, number, len(groups), detail, overview)
         image = self._finished()
         self._tell("Done", 1.0, image=image)
-        return FillOutput(image, overlays=self._all_overlays(), notes=self._notes())
+        return FillOutput(
+            image,
+            overlays=[*self.overlays, references_overlay(self.job.image, self.references)],
+            sources=self.sources,
+            notes=self._notes(),
+        )
 
     # The hole's beginning
 
@@ -123,7 +137,9 @@ class _Filling:
         elif start == "patchmatch":
             begun = self._patchmatch()
         else:
-            begun = copied_start(image, hole, self.job.seed, lambda: self._tell("Finding similar texture", 0.01))
+            begun, self.sources = copied_start(
+                image, hole, self.job.seed, lambda: self._tell("Finding similar texture", 0.01)
+            )
         self.canvas = torch.where(self.hole, self.space.encode(self._from_array(begun)), self.known)
 
     def _patchmatch(self) -> FloatImage:
@@ -138,8 +154,11 @@ class _Filling:
     # Reference texture
 
     def _overview(self) -> _Overview | None:
-        """The global branch, for holes that need one."""
-        if self.layout.poolings == 0 or self.params["global_weight"] == 0:
+        """The global branch, for holes that need one: large ones whose start has no structure of its own.
+
+        Where the start is the photo's own texture the branch has nothing to add but the marks of its pooling.
+        """
+        if self.layout.poolings == 0 or self.params["global_weight"] == 0 or self._from_photo():
             return None
         taps = TAPS if self.params["statistics"] == "standard" else STOCHASTIC_TAPS
         return _Overview(self, self.model.backbone(taps, self.params["width"]))
@@ -189,22 +208,24 @@ class _Filling:
         starts = torch.cat([_cut(self.canvas, box) for box in group])
         holes = torch.cat([_cut(self.hole, box) for box in group])
         open_ = torch.cat([_cut(remaining, box) for box in group])
-        size = (group[0].height, group[0].width)
-        found = [self._look_up(detail, starts[i : i + 1], size, open_[i : i + 1]) for i in range(len(group))]
-        self.references += [(box, each.window) for box, each in zip(group, found, strict=True)]
+        windows = [self._look_up(detail, box, open_[i : i + 1]) for i, box in enumerate(group)]
+        self.references += zip(group, windows, strict=True)
+        pictures = [None if window is None else mirrored_cut(self.canvas, window) for window in windows]
         everywhere = self.params["measured"] == "patch"
         soft = self.params["boundary"] == "soft"
         problem = PatchProblem(
             start=starts,
             movable=torch.ones_like(holes).float() if soft else holes.float(),
             bound=(~open_).float(),
-            detail=active_branch(_joined(found), 1.0, holes, TAPS, everywhere=everywhere),
-            overview=None if overview is None else overview.branch(self.params["global_weight"], len(group)),
+            detail=measured_branch(
+                pictures, detail.known_region, 1.0, holes, self.backbone, self.space, everywhere=everywhere
+            ),
+            overview=None if overview is None else overview.branch(self.params["global_weight"]),
             surroundings=None if overview is None else overview.surroundings(self.canvas, group),
             boundary_weight=self.params["boundary_weight"],
             shading_weight=SHADING_WEIGHT if self._from_photo() else 0.0,
         )
-        if problem.detail is None or not problem.detail.usable:
+        if problem.detail is None or not problem.detail.taps:
             return  # a photo of a few pixels: its start is all there is
         limit = self._limit("fine", int(holes.sum()) // len(group))
         base = _COARSE if any(overlay.name == "coarse" for overlay in self.overlays) else _STARTED
@@ -219,16 +240,20 @@ class _Filling:
                 canvas=lambda: self._with_patches(group, pictures, self.hole),
             )
 
-        pictures, result = synthesise(problem, self.backbone, self.space, iterations=limit, on_evaluation=listen)
+        made, result = synthesise(problem, self.backbone, self.space, iterations=limit, on_evaluation=listen)
         self.iterations += max(result.iterations)
         self.losses.append((float(result.first_values.mean()), float(result.values.mean())))
-        for box, picture in zip(group, pictures[:, None], strict=True):
+        for box, picture in zip(group, made[:, None], strict=True):
             self._write(box, picture, soft)
 
-    def _look_up(self, texture: ReferenceTexture, patch: Tensor, size: tuple[int, int], hole: Tensor) -> Reference:
+    def _look_up(self, texture: ReferenceTexture, box: Box, unknown: Tensor) -> Box | None:
+        """The window that the patch in `box` is to be like; ``None`` for the whole known region."""
+        if self.sources is not None:
+            return shifted_window(self.sources, box)
         # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
-        masked = torch.zeros_like(hole) if self._from_photo() else hole
-        return texture.look_up(self.backbone.features(patch, self.space), size, masked.float())
+        masked = torch.zeros_like(unknown) if self._from_photo() else unknown
+        target = self.backbone.features(_cut(self.canvas, box), self.space)
+        return texture.look_up(target, (box.height, box.width), masked.float())
 
     def _from_photo(self) -> bool:
         return self.params["start"] in ("copy", "patchmatch")
@@ -237,8 +262,10 @@ class _Filling:
         """Take over a finished patch, along minimum-error cuts through what earlier patches have written."""
         written = _cut(self.written, box)[0, 0].cpu().numpy()
         new, old = self._to_array(picture), self._to_array(_cut(self.canvas, box))
-        taken = torch.from_numpy(quilt(new, old, written, (OVERLAP, OVERLAP))).to(self.device)[None, None]
         hole = _cut(self.hole, box)
+        unwritten = hole[0, 0].cpu().numpy() & ~written
+        cut = quilt(new, old, written, unwritten, (OVERLAP, OVERLAP))
+        taken = torch.from_numpy(cut).to(self.device)[None, None]
         # With a soft boundary the known side may have moved too: kept until the membrane has taken it back.
         wanted = taken & (hole | torch.tensor(soft, device=self.device))
         self.canvas = self._with_patches([box], torch.where(wanted, picture, _cut(self.canvas, box)), None)
@@ -275,7 +302,7 @@ class _Filling:
         wanted = int(self.params[f"{stage}_iterations"])
         if self.params["quality"] == "preview":
             wanted = min(wanted, PREVIEW_ITERATIONS[stage])
-        return max(1, min(wanted, 5 + 2 * int(pixels**0.5)))
+        return max(1, min(wanted, 5 + (1 if self._from_photo() else 2) * int(pixels**0.5)))
 
     def _tell(
         self,
@@ -296,9 +323,6 @@ class _Filling:
     def _show(self, name: str, title: str) -> None:
         picture = np.rint(self._to_array(self.canvas).clip(0.0, 1.0) * 255.0).astype(np.uint8)
         self.overlays.append(Overlay(name, title, picture))
-
-    def _all_overlays(self) -> list[Overlay]:
-        return [*self.overlays, references_overlay(self.job.image, self.references)]
 
     def _notes(self) -> dict[str, Any]:
         if not self.losses:
@@ -339,17 +363,22 @@ class _Overview:
         picture = _cut(pooled, box)
         target = self.backbone.features(picture, filling.space)
         # Where a wide window exists that is free of the hole it is looked up, once (section 3.1).
-        self.reference = texture.look_up(target, (box.height, box.width), self.hole.float()).statistics
-        self.everywhere = filling.params["measured"] == "patch"
+        window = texture.look_up(target, (box.height, box.width), self.hole.float())
+        self._branch = measured_branch(
+            [None if window is None else _cut(pooled, window)],
+            texture.known_region,
+            1.0,
+            self.hole,
+            self.backbone,
+            filling.space,
+            everywhere=filling.params["measured"] == "patch",
+        )
 
     def window(self, canvas: Tensor) -> Tensor:
         return _cut(F.avg_pool2d(canvas, self.factor), self.pooled_box)
 
-    def branch(self, weight: float, count: int = 1) -> Any:
-        reference = Statistics(
-            self.reference.taps, tuple(each.expand(count, -1, -1, -1) for each in self.reference.gramians)
-        )
-        return active_branch(reference, weight, self.hole, self.backbone.taps, everywhere=self.everywhere)
+    def branch(self, weight: float) -> Branch:
+        return replace(self._branch, weight=weight)
 
     def surroundings(self, canvas: Tensor, group: list[Box]) -> Surroundings:
         window = self.window(canvas).expand(len(group), -1, -1, -1)
@@ -372,10 +401,3 @@ class _Overview:
 
 def _cut(picture: Tensor, box: Box) -> Tensor:
     return picture[..., box.top : box.bottom, box.left : box.right]
-
-
-def _joined(references: list[Reference]) -> Statistics:
-    """The statistics of several references as one batch; taps that one of them lacks are left out."""
-    taps = min((each.statistics.taps for each in references), key=len)
-    joined = [torch.cat([each.statistics.gramians[index] for each in references]) for index in range(len(taps))]
-    return Statistics(taps, tuple(joined))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -21,14 +20,6 @@ EXACT_EXPANSIONS: Mapping[str, int] = {**EXPANSIONS, "pool3": 4, "pool4": 4, "po
 """Growth of the hole that really covers what convolutions spread: one pixel for each of a stage's convolutions."""
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """Statistics to be matched, with the window that they come from; ``None`` when it is all of the known region."""
-
-    statistics: Statistics
-    window: Box | None
-
-
 class ReferenceTexture:
     """The known region of one picture (possibly reduced): its features are computed once, windows are slices of them.
 
@@ -44,33 +35,33 @@ class ReferenceTexture:
         self.taps = backbone.taps[: len(self.features)]
         self.mask = hole
 
-    def look_up(self, target: list[Tensor], size: tuple[int, int], hole: Tensor) -> Reference:
+    def look_up(self, target: list[Tensor], size: tuple[int, int], hole: Tensor) -> Box | None:
         """The window of `size` (height, width) whose masked Gramians are nearest to those of `target` (section 3.2).
 
         `target` are the features of the patch, one (1, C, h, w) a tap, and `hole` (1, 1, height, width) its unknown
-        pixels: both sides of the comparison are masked alike. Ties go to the first in scan order. The reference is the
-        whole known region where no window is free of the hole, or the patch has nothing known to compare.
+        pixels: both sides of the comparison are masked alike. Ties go to the first in scan order. ``None`` where no
+        window is free of the hole, or the patch has nothing known to compare.
         """
         windows: list[Box] = []
         for step in STEPS:
             windows = lattice(self.hole.shape, size, self.hole, step)
             if windows:
                 break
-        if not windows:
-            return self.known_region()
+        if len(windows) <= 1:
+            return windows[0] if windows else None
         taps = self.taps[: len(target)]
         known = known_masks(hole, taps)
         usable = [bool(mask.any()) for mask in known]
-        if len(windows) == 1 or not any(usable):
-            return self._of_window(windows[0]) if len(windows) == 1 else self.known_region()
+        if not any(usable):
+            return None
         wanted = Statistics.of(taps, target, known)
         distances = [
             float(statistics_distance(Statistics.of(taps, self._slices(window, target), known), wanted, usable))
             for window in windows
         ]
-        return self._of_window(windows[int(np.argmin(distances))])
+        return windows[int(np.argmin(distances))]
 
-    def known_region(self) -> Reference:
+    def known_region(self) -> Statistics:
         """The masked statistics of everything known; taps that the hole reaches everywhere are left out."""
         exact = known_masks(self.mask, self.taps, EXACT_EXPANSIONS)
         loose = known_masks(self.mask, self.taps)
@@ -82,10 +73,7 @@ class ReferenceTexture:
                 break  # deeper taps see even less
             kept.append(tap)
             masks.append(mask)
-        return Reference(Statistics.of(kept, self.features[: len(kept)], masks), None)
-
-    def _of_window(self, window: Box) -> Reference:
-        return Reference(Statistics.of(self.taps, self._slices(window, self.features)), window)
+        return Statistics.of(kept, self.features[: len(kept)], masks)
 
     def _slices(self, window: Box, like: list[Tensor]) -> list[Tensor]:
         """The features of `window`, tap by tap; for as many taps as `like` has."""
@@ -111,3 +99,16 @@ def active_masks(hole: Tensor, margin: int, count: int) -> list[Tensor]:
     while len(masks) < count and min(masks[-1].shape[-2:]) >= 2:
         masks.append(F.max_pool2d(masks[-1], 2))
     return masks[:count]
+
+
+def mirrored_cut(picture: Tensor, window: Box) -> Tensor:
+    """The part of `picture` (B, C, H, W) in `window`; beyond the border the picture is mirrored."""
+    rows = _mirrored(torch.arange(window.top, window.bottom, device=picture.device), picture.shape[2])
+    columns = _mirrored(torch.arange(window.left, window.right, device=picture.device), picture.shape[3])
+    return picture[:, :, rows[:, None], columns]
+
+
+def _mirrored(index: Tensor, length: int) -> Tensor:
+    period = max(1, 2 * (length - 1))
+    index = index.remainder(period)
+    return torch.minimum(index, period - index).clamp_max(length - 1)

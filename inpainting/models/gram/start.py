@@ -39,24 +39,30 @@ def telea_start(image: FloatImage, hole: BoolMask) -> FloatImage:
     return np.where(hole[..., np.newaxis], filled.astype(np.float32) / np.float32(255.0), image)
 
 
-def copied_start(image: FloatImage, hole: BoolMask, seed: int, on_piece: Callable[[], None]) -> FloatImage:
+def copied_start(
+    image: FloatImage, hole: BoolMask, seed: int, on_piece: Callable[[], None]
+) -> tuple[FloatImage, NDArray[np.int32]]:
     """The hole quilted from pieces of the known region, each chosen for the fit of its rim.
 
     Pieces are as large as the photo can supply: up to `LARGEST_PIECE` pixels, split in four where no place of the
     known region has room for the piece with its rim. What no piece fits stays a membrane. Of the places that fit about
     equally well `seed` picks one. `on_piece` may raise to stop.
+
+    Returns:
+        The picture (H, W, 3), and (H, W, 2): for each hole pixel the (y, x) it was copied from, -1 for none.
     """
+    sources = np.full((*hole.shape, 2), -1, np.int32)
     random = np.random.default_rng(seed)
     started = membrane(np.where(hole[..., np.newaxis], np.float32(0), image), hole)
     around = bounding_box(hole)
     if around is None:
-        return started
+        return started, sources
     written = np.zeros_like(hole)
     beyond = image.copy()
     for piece in _tiles(around, LARGEST_PIECE):
-        _copy(started, beyond, image, hole, written, piece, random, on_piece)
+        _copy(started, beyond, sources, image, hole, written, piece, random, on_piece)
     joined = np.where(hole[..., np.newaxis], started, beyond)
-    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image)
+    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image), sources
 
 
 def _tiles(box: Box, side: int) -> list[Box]:
@@ -73,6 +79,7 @@ def _tiles(box: Box, side: int) -> list[Box]:
 def _copy(
     started: FloatImage,
     beyond: FloatImage,
+    sources: NDArray[np.int32],
     image: FloatImage,
     hole: BoolMask,
     written: BoolMask,
@@ -100,13 +107,15 @@ def _copy(
     if found is None:
         if max(piece.width, piece.height) > SMALLEST_PIECE:
             for quarter in _tiles(piece, -(-max(piece.width, piece.height) // 2)):
-                _copy(started, beyond, image, hole, written, quarter, random, on_piece)
+                _copy(started, beyond, sources, image, hole, written, quarter, random, on_piece)
         return
     top, left = found
     new = image[top : top + frame.height, left : left + frame.width]
     old = started[frame.slices]
     overlap = rim & written[frame.slices]
-    taken = own | (overlap & quilt(new, old, overlap, (RIM, RIM)))
+    taken = own | (overlap & quilt(new, old, overlap, own, (RIM, RIM)))
+    there = np.moveaxis(np.indices(own.shape), 0, 2) + np.array([top, left])
+    sources[frame.slices] = np.where((taken & hole[frame.slices])[..., np.newaxis], there, sources[frame.slices])
     started[frame.slices] = np.where(taken[..., np.newaxis], new, old)
     written[frame.slices] |= own
     beyond[frame.slices] = np.where((rim & ~hole[frame.slices])[..., np.newaxis], new, beyond[frame.slices])
@@ -141,3 +150,14 @@ def _one_of(places: NDArray[np.bool_], random: np.random.Generator) -> tuple[int
     tops, lefts = np.nonzero(places)
     index = int(random.integers(len(tops)))
     return int(tops[index]), int(lefts[index])
+
+
+def shifted_window(sources: NDArray[np.int32], box: Box) -> Box | None:
+    """`box` moved to where most of its copied pixels came from; ``None`` when none was. It may leave the picture."""
+    ys, xs = np.nonzero(sources[box.slices][..., 0] >= 0)
+    if not len(ys):
+        return None
+    shifts = sources[box.slices][ys, xs] - np.stack([ys + box.top, xs + box.left], axis=1)
+    found, counts = np.unique(shifts, axis=0, return_counts=True)
+    down, right = (int(part) for part in found[counts.argmax()])
+    return Box(box.left + right, box.top + down, box.right + right, box.bottom + down)
