@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional as F
 
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry, get_entry
 from inpainting.imaging.context import Box
@@ -22,13 +20,12 @@ from inpainting.models.baselines import PatchMatch
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan_layout
 from inpainting.models.gram.overlays import references_overlay
-from inpainting.models.gram.reference import ReferenceTexture, mirrored_cut
+from inpainting.models.gram.overview import Overview
+from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
 from inpainting.models.gram.start import copied_start, mean_start, shifted_window, telea_start
 from inpainting.models.gram.synthesis import (
     SHADING_WEIGHT,
-    Branch,
     PatchProblem,
-    Surroundings,
     measured_branch,
     synthesise,
 )
@@ -153,7 +150,7 @@ class _Filling:
 
     # Reference texture
 
-    def _overview(self) -> _Overview | None:
+    def _overview(self) -> Overview | None:
         """The global branch, for holes that need one: large ones whose start has no structure of its own.
 
         Where the start is the photo's own texture the branch has nothing to add but the marks of its pooling.
@@ -161,11 +158,18 @@ class _Filling:
         if self.layout.poolings == 0 or self.params["global_weight"] == 0 or self._from_photo():
             return None
         taps = TAPS if self.params["statistics"] == "standard" else STOCHASTIC_TAPS
-        return _Overview(self, self.model.backbone(taps, self.params["width"]))
+        return Overview(
+            self.model.backbone(taps, self.params["width"]),
+            self.space,
+            self.canvas,
+            self.hole.float(),
+            self.layout,
+            everywhere=self.params["measured"] == "patch",
+        )
 
     # Coarse stage
 
-    def _coarse(self, overview: _Overview) -> None:
+    def _coarse(self, overview: Overview) -> None:
         """Global statistics only (w_d = 0, w_g = 1), then colour is dropped: pooling shares it between pixels.
 
         All patches see the same window and differ only in which of its pixels they may move, so they are optimised
@@ -202,12 +206,12 @@ class _Filling:
     # Fine stage
 
     def _fine(
-        self, group: list[Box], number: int, count: int, detail: ReferenceTexture, overview: _Overview | None
+        self, group: list[Box], number: int, count: int, detail: ReferenceTexture, overview: Overview | None
     ) -> None:
         remaining = self.hole & ~self.written
-        starts = torch.cat([_cut(self.canvas, box) for box in group])
-        holes = torch.cat([_cut(self.hole, box) for box in group])
-        open_ = torch.cat([_cut(remaining, box) for box in group])
+        starts = torch.cat([cut(self.canvas, box) for box in group])
+        holes = torch.cat([cut(self.hole, box) for box in group])
+        open_ = torch.cat([cut(remaining, box) for box in group])
         windows = [self._look_up(detail, box, open_[i : i + 1]) for i, box in enumerate(group)]
         self.references += zip(group, windows, strict=True)
         pictures = [None if window is None else mirrored_cut(self.canvas, window) for window in windows]
@@ -252,7 +256,7 @@ class _Filling:
             return shifted_window(self.sources, box)
         # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
         masked = torch.zeros_like(unknown) if self._from_photo() else unknown
-        target = self.backbone.features(_cut(self.canvas, box), self.space)
+        target = self.backbone.features(cut(self.canvas, box), self.space)
         return texture.look_up(target, (box.height, box.width), masked.float())
 
     def _from_photo(self) -> bool:
@@ -260,15 +264,15 @@ class _Filling:
 
     def _write(self, box: Box, picture: Tensor, soft: bool) -> None:
         """Take over a finished patch, along minimum-error cuts through what earlier patches have written."""
-        written = _cut(self.written, box)[0, 0].cpu().numpy()
-        new, old = self._to_array(picture), self._to_array(_cut(self.canvas, box))
-        hole = _cut(self.hole, box)
+        written = cut(self.written, box)[0, 0].cpu().numpy()
+        new, old = self._to_array(picture), self._to_array(cut(self.canvas, box))
+        hole = cut(self.hole, box)
         unwritten = hole[0, 0].cpu().numpy() & ~written
-        cut = quilt(new, old, written, unwritten, (OVERLAP, OVERLAP))
-        taken = torch.from_numpy(cut).to(self.device)[None, None]
+        taken = quilt(new, old, written, unwritten, (OVERLAP, OVERLAP))
+        replaced = torch.from_numpy(taken).to(self.device)[None, None]
         # With a soft boundary the known side may have moved too: kept until the membrane has taken it back.
-        wanted = taken & (hole | torch.tensor(soft, device=self.device))
-        self.canvas = self._with_patches([box], torch.where(wanted, picture, _cut(self.canvas, box)), None)
+        wanted = replaced & (hole | torch.tensor(soft, device=self.device))
+        self.canvas = self._with_patches([box], torch.where(wanted, picture, cut(self.canvas, box)), None)
         self.written = self.written.clone()
         self.written[..., box.top : box.bottom, box.left : box.right] |= hole
 
@@ -344,60 +348,3 @@ class _Filling:
     def _to_array(self, colours: Tensor) -> FloatImage:
         """(1, 3, h, w) whitened to (h, w, 3) RGB, unclipped."""
         return self.space.decode(colours)[0].permute(1, 2, 0).contiguous().cpu().numpy()
-
-
-class _Overview:
-    """The global branch: the window around the hole, pooled Q times, and its reference."""
-
-    def __init__(self, filling: _Filling, backbone: Backbone) -> None:
-        self.poolings, self.box = filling.layout.poolings, filling.layout.window
-        factor = 2**self.poolings
-        self.factor = factor
-        pooled = F.avg_pool2d(filling.canvas, factor)
-        hole = F.max_pool2d(filling.hole.float(), factor)
-        self.backbone = backbone.calibrated(pooled, filling.space)  # pooled pictures excite it differently
-        texture = ReferenceTexture(self.backbone, filling.space, pooled, hole)
-        box = Box(*(side // factor for side in self.box))
-        self.pooled_box = box
-        self.hole = _cut(hole, box) > 0.5
-        picture = _cut(pooled, box)
-        target = self.backbone.features(picture, filling.space)
-        # Where a wide window exists that is free of the hole it is looked up, once (section 3.1).
-        window = texture.look_up(target, (box.height, box.width), self.hole.float())
-        self._branch = measured_branch(
-            [None if window is None else _cut(pooled, window)],
-            texture.known_region,
-            1.0,
-            self.hole,
-            self.backbone,
-            filling.space,
-            everywhere=filling.params["measured"] == "patch",
-        )
-
-    def window(self, canvas: Tensor) -> Tensor:
-        return _cut(F.avg_pool2d(canvas, self.factor), self.pooled_box)
-
-    def branch(self, weight: float) -> Branch:
-        return replace(self._branch, weight=weight)
-
-    def surroundings(self, canvas: Tensor, group: list[Box]) -> Surroundings:
-        window = self.window(canvas).expand(len(group), -1, -1, -1)
-        corners = tuple(
-            (box.top // self.factor - self.pooled_box.top, box.left // self.factor - self.pooled_box.left)
-            for box in group
-        )
-        return Surroundings(window, corners, self.poolings)
-
-    def enlarged(self, pictures: Tensor, canvas: Tensor, hole: Tensor) -> Tensor:
-        """`canvas` with the pooled window, enlarged, in its hole."""
-        box = self.pooled_box
-        large = F.interpolate(pictures, scale_factor=self.factor, mode="bilinear", align_corners=False)
-        grown = canvas.clone()
-        rows = slice(box.top * self.factor, box.bottom * self.factor)
-        columns = slice(box.left * self.factor, box.right * self.factor)
-        grown[..., rows, columns] = large
-        return torch.where(hole, grown, canvas)
-
-
-def _cut(picture: Tensor, box: Box) -> Tensor:
-    return picture[..., box.top : box.bottom, box.left : box.right]

@@ -101,6 +101,11 @@ def active_masks(hole: Tensor, margin: int, count: int) -> list[Tensor]:
     return masks[:count]
 
 
+def cut(picture: Tensor, box: Box) -> Tensor:
+    """The part of `picture` (B, C, H, W) in `box`."""
+    return picture[..., box.top : box.bottom, box.left : box.right]
+
+
 def mirrored_cut(picture: Tensor, window: Box) -> Tensor:
     """The part of `picture` (B, C, H, W) in `window`; beyond the border the picture is mirrored."""
     rows = _mirrored(torch.arange(window.top, window.bottom, device=picture.device), picture.shape[2])
