@@ -147,7 +147,12 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "task": "jobs.sweep",
                 "schedule": jobs.sweep_every,
                 "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
-            }
+            },
+            "mails": {
+                "task": "notifications.mail",
+                "schedule": 30.0,
+                "options": {"queue": "maintenance", "expires": 60.0},
+            },
         },
     }
 
