@@ -31,7 +31,8 @@
  * @typedef {{batch: string, source: string, mask_url: string, created_at: string, jobs: Job[]}} Batch
  * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
  *   edit_url: string, changed_at: string}} PictureCard
- * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
+ * @typedef {{picture: Picture, models: Model[], abilities: {select: string[]},
+ *   urls: {api: string, socket: string, home: string, pictures: string}}} Boot
  */
 
 export {};
