@@ -34,7 +34,8 @@
  * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
  *   edit_url: string, changed_at: string}} PictureCard
  * @typedef {{id: string, kind: string, text: string, url: string, created_at: string, read: boolean}} Notice
- * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
+ * @typedef {{picture: Picture, models: Model[], abilities: {select: string[]},
+ *   urls: {api: string, socket: string, home: string, pictures: string}}} Boot
  */
 
 export {};

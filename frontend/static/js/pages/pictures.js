@@ -18,7 +18,7 @@ const dialogName = byId("delete-name", HTMLElement);
 /** @type {string | null} where the next cards begin; null when all are here */
 let cursor = list.dataset.next || null;
 let loading = false;
-/** @type {{ picture: PictureCard, element: HTMLElement } | null} what the dialog asks about */
+/** @type {{picture: PictureCard, element: HTMLElement} | null} what the open dialog is about */
 let asked = null;
 
 add(readJson("first-items"));
@@ -104,7 +104,7 @@ function askToDelete(picture, element) {
   dialog.showModal();
 }
 
-// The answer is taken from the form: a dialog's "close" comes late, maybe after the next question was asked.
+// The answer is taken from the form: a dialog's “close” comes late, perhaps after the next question was asked.
 dialog.addEventListener("submit", (event) => {
   const answer = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "keep";
   if (answer === "delete" && asked) void destroy(asked.picture, asked.element);
