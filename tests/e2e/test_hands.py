@@ -80,8 +80,8 @@ def test_a_line_lost_while_a_fill_runs_is_told_and_the_result_comes_all_the_same
 
     page.route_web_socket("**/ws/live/", between)
     editor = EditorPage.with_sample(page)
-    for y in (0.3, 0.4, 0.5):
-        editor.stroke((0.2, y), (0.8, y))
+    for y in (0.3, 0.4):
+        editor.stroke((0.3, y), (0.7, y))
     editor.choose("patchmatch")
     editor.fill()
     expect(page.locator("#run-percent")).to_contain_text("%", timeout=LONG)
