@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
+
 from webapp.settings.env import env_bool, env_int, env_str
 
 QUEUE_PREFIX = "reweave:"
@@ -152,6 +154,12 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "task": "notifications.mail",
                 "schedule": 30.0,
                 "options": {"queue": "maintenance", "expires": 60.0},
+            },
+            # By the clock, not after an interval: a site that is started anew every day is tidied all the same.
+            "tidy": {
+                "task": "accounts.tidy",
+                "schedule": crontab(minute=17, hour="*/6"),
+                "options": {"queue": "maintenance", "expires": 3600.0},
             },
         },
     }
