@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import uuid4
 
 import redis
@@ -14,7 +13,6 @@ from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -76,8 +74,7 @@ def _storage() -> None:
 
 
 def _worker() -> None:
-    recently = timezone.now() - timedelta(seconds=settings.JOBS.stale_after)
-    if not WorkerSeen.objects.filter(seen_at__gte=recently).exists():
+    if not WorkerSeen.objects.alive().exists():
         raise NotReady(f"No worker gave a sign of life in the last {settings.JOBS.stale_after:g} seconds.")
 
 

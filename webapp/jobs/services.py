@@ -6,12 +6,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
@@ -98,8 +96,7 @@ def submit_selection(owner: User, version: Version, hint: Mask, *, kind: str) ->
 
 def abilities() -> list[str]:
     """What can be selected here. Objects need nothing special; anything else needs a living worker that says so."""
-    seen_since = Now() - timedelta(seconds=settings.JOBS.stale_after)
-    workers = WorkerSeen.objects.filter(seen_at__gte=seen_since).values_list("abilities", flat=True)
+    workers = WorkerSeen.objects.alive().values_list("abilities", flat=True)
     able = {"object"}.union(*workers)
     return [kind for kind in SELECTIONS if kind in able]
 
