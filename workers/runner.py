@@ -8,11 +8,10 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
-from django.utils import timezone
 
 from inpainting.imaging import Photo, decode, decode_mask, encode
 from inpainting.models.base import BoolMask, Cancelled
@@ -48,7 +47,7 @@ class Runner:
         self._engines = Fallbacks(engine, cpu or (lambda: engine))
         self._supervisor = supervisor
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="display")
-        self._free_since = timezone.now()
+        self._free_since = time.monotonic()
 
     def run_next(self, queue: str) -> Job | None:
         """Claim the next job of `queue` and run it to its end; None when nothing waits there or the worker rests."""
@@ -59,9 +58,9 @@ class Runner:
             return None
         try:
             with about_job(job.pk):
-                self._run(job, _waiting_times(job, self._free_since))
+                self._run(job, _waiting_times(job, idle=time.monotonic() - self._free_since))
         finally:
-            self._free_since = timezone.now()
+            self._free_since = time.monotonic()
         return job
 
     def _run(self, job: Job, timings: Timings) -> None:
@@ -187,11 +186,14 @@ class _Clock:
         self._last = time.perf_counter()
 
 
-def _waiting_times(job: Job, free_since: datetime) -> Timings:
-    """What passed before the run: waiting for this process to be free, and getting the job to the free process."""
+def _waiting_times(job: Job, *, idle: float) -> Timings:
+    """What passed before the run: waiting for this process to be free, and getting the job to the free process.
+
+    The process has been free for `idle` seconds. Moments are the database's: the clock here may tell another time.
+    """
     if job.queued_at is None or job.started_at is None:
         return {}
-    ready = max(job.queued_at, free_since)
+    ready = max(job.queued_at, job.started_at - timedelta(seconds=idle))
     zero = timedelta(0)
     return {
         "queue_wait": max(zero, ready - job.queued_at).total_seconds(),

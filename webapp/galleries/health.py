@@ -10,7 +10,7 @@ import redis
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
@@ -46,7 +46,7 @@ def _probe(name: str, check: Callable[[], None]) -> dict[str, bool | str]:
         check()
     except NotReady as problem:
         return {"ok": False, "message": str(problem)}
-    except (DatabaseError, redis.RedisError, OSError) as error:
+    except (DatabaseError, InterfaceError, redis.RedisError, OSError) as error:
         logger.warning("Not ready: %s: %s", name, error)
         return {"ok": False, "message": f"{_NAMES[name]} cannot be used; the log says why."}
     return {"ok": True, "message": ""}

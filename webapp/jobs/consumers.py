@@ -32,6 +32,7 @@ from webapp.jobs.events import (
 )
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, preview_info
+from webapp.operations.requests import SOCKETS
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -61,6 +62,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     """Tells one page about its person's jobs."""
 
     async def connect(self) -> None:
+        SOCKETS.inc()
         self.watched: dict[str, _Watched] = {}
         self.positions: asyncio.Task[None] | None = None
         self.sending = asyncio.Lock()
@@ -77,6 +79,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             await self.close(TRY_LATER)
 
     async def disconnect(self, code: int) -> None:
+        SOCKETS.dec()
         if self.positions is not None:
             self.positions.cancel()
         if not self.user.is_authenticated:

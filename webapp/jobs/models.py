@@ -78,8 +78,7 @@ class Job(models.Model):
     steps_total = models.PositiveIntegerField(null=True, blank=True)
     seconds_left = models.FloatField(null=True, blank=True)
 
-    # The database's clock tells when something happened: the clocks of several machines need not agree.
-    created_at = models.DateTimeField(db_default=Now(), editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
     queued_at = models.DateTimeField(null=True, blank=True)
     started_at = models.DateTimeField(null=True, blank=True)
     heartbeat_at = models.DateTimeField(null=True, blank=True)
@@ -143,6 +142,7 @@ class Transition(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     actor = models.CharField(max_length=120, help_text="A worker's name, a user's id, or “sweep”.")
     reason = models.CharField(max_length=300, blank=True)
+    # The database's clock, like all times of a job's life: the clocks of several machines need not agree.
     at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:

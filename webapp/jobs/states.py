@@ -11,6 +11,7 @@ the job's watchers are told, and a job that became ready gets a token.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -20,6 +21,8 @@ from django.db.models.functions import Now
 from webapp.jobs import dispatch, events
 from webapp.jobs.models import Job, Transition, WorkerSeen
 from webapp.operations import attempts
+
+logger = logging.getLogger(__name__)
 
 Status = Job.Status
 
@@ -187,6 +190,13 @@ def _record(job: Job, came_from: str, to: str, actor: str, reason: str) -> None:
         attempt=job.attempt,
         actor=actor,
         reason=reason[:_LONGEST_REASON],
+    )
+    logger.info(
+        "Job %s: %s → %s",
+        job.pk,
+        came_from or "new",
+        to,
+        extra={"job": str(job.pk), "attempt": job.attempt, "actor": actor, "reason": reason},
     )
     job_id, owner_id, queue = job.pk, job.owner_id, job.queue
     if to == Status.QUEUED:
