@@ -45,7 +45,7 @@ class Visitor:
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
         """The answer's body; raises `BenchError` with the server's words when it is not a success."""
-        sent = {"Cookie": self._cookie_header(), "Origin": f"http://{self._site}", **(headers or {})}
+        sent = {"Cookie": self.cookie_header(), "Origin": f"http://{self._site}", **(headers or {})}
         if "csrftoken" in self._cookies:
             sent["X-CSRFToken"] = self._cookies["csrftoken"]
         self._http.request(method, path, body or None, sent)
@@ -79,7 +79,7 @@ class Visitor:
         self._socket = connect(
             f"ws://{self._site}/ws/live/",
             origin=Origin(f"http://{self._site}"),
-            additional_headers={"Cookie": self._cookie_header()},
+            additional_headers={"Cookie": self.cookie_header()},
             compression=None,
         )
         threading.Thread(target=self._receive, args=(self._socket,), daemon=True).start()
@@ -112,5 +112,6 @@ class Visitor:
         except ConnectionClosed:
             return
 
-    def _cookie_header(self) -> str:
+    def cookie_header(self) -> str:
+        """The cookies, as a request sends them."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())

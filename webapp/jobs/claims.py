@@ -16,6 +16,7 @@ Two workers never get the same job: on PostgreSQL the row is locked with ``SKIP 
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -62,6 +63,22 @@ def position(job: Job) -> int | None:
         else:
             ahead += min(counts.get(owner, 0), older if my_turn_has_come else older + 1)
     return more_urgent + older + ahead + 1
+
+
+def positions(queue: str) -> dict[UUID, int]:
+    """`position` of every job that waits in `queue`, in a handful of queries however many there are."""
+    waiting: dict[int, dict[UUID, list[UUID]]] = {}
+    rows = _waiting(queue).order_by("-priority", "created_at", "pk").values_list("priority", "owner", "pk")
+    for priority, owner, job in rows:
+        waiting.setdefault(priority, {}).setdefault(owner, []).append(job)
+    found: dict[UUID, int] = {}
+    for priority, theirs in waiting.items():
+        turns = [theirs[owner] for owner in _owners_in_turn(queue, priority) if owner in theirs]
+        for round_ in zip_longest(*turns):
+            for job in round_:
+                if job is not None:
+                    found[job] = len(found) + 1
+    return found
 
 
 def _waiting(queue: str) -> QuerySet[Job]:
