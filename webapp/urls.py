@@ -12,6 +12,8 @@ urlpatterns = [
     path("files/", include("webapp.photos.urls")),
     path("files/jobs/", include("webapp.jobs.urls")),
     path("operations/", include("webapp.operations.urls")),
+    path("teams/", include("webapp.teams.urls")),
+    path("notifications/", include("webapp.notifications.urls")),
     path("metrics", metrics, name="metrics"),
     path("api/", include("webapp.api.urls")),
     path("accounts/", include("allauth.urls")),

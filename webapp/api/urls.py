@@ -7,6 +7,7 @@ from ninja import NinjaAPI
 
 from webapp.api import errors
 from webapp.api.auth import BrowserSession
+from webapp.api.notices import router as notices
 from webapp.api.painting import router as painting
 from webapp.api.routes import router
 
@@ -22,6 +23,7 @@ api = NinjaAPI(
 )
 api.add_router("", router)
 api.add_router("", painting)
+api.add_router("", notices)
 errors.install(api)
 
 urlpatterns: list[URLPattern] = [path("", api.urls)]  # type: ignore[list-item]  # a resolver triple, which path() takes

@@ -27,6 +27,9 @@ class Picture(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pictures")
+    """Whose it is; for a picture of a team who brought it, which gives no rights."""
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, null=True, blank=True, related_name="pictures")
+    """Empty for a person's own picture."""
     title = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
@@ -35,7 +38,10 @@ class Picture(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-changed_at", "-id"]
-        indexes: ClassVar = [models.Index(fields=["owner", "-changed_at", "-id"])]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-changed_at", "-id"]),
+            models.Index(fields=["team", "-changed_at", "-id"], name="picture_of_team"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -14,9 +14,11 @@ from webapp.settings.database import database_settings
 from webapp.settings.env import env_bool, env_int, env_list, env_str
 from webapp.settings.logs import logging_settings
 from webapp.settings.mail import mail_settings
+from webapp.settings.notices import notice_settings
 from webapp.settings.queue import queue_settings
 from webapp.settings.security import content_security_policy, transport_settings
 from webapp.settings.storage import storage_settings
+from webapp.settings.teams import team_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env_str("REWEAVE_VAR", str(BASE_DIR / "var"))).resolve()
@@ -54,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
@@ -63,8 +66,10 @@ INSTALLED_APPS = [
     "allauth.account",
     "ninja",
     "webapp.accounts",
+    "webapp.teams",
     "webapp.photos",
     "webapp.jobs",
+    "webapp.notifications",
     "webapp.galleries",
     "webapp.operations",
     "webapp.api",
@@ -101,6 +106,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.context.people",
+                "webapp.notifications.context.notices",
             ],
         },
     }
@@ -149,6 +155,8 @@ ACCOUNT_RATE_LIMITS = {"login": "20/m/ip", "login_failed": "10/m/ip,5/300s/key",
 # Visitors may work without signing in; their pictures are bound to the browser's session.
 ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
 ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
+# Room for one person's own pictures, in bytes; 0 for no limit. Teams have quotas of their own.
+STORAGE_PER_USER = env_int("STORAGE_PER_USER_MB", 0, minimum=0, maximum=100_000_000) * 1024 * 1024
 GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
 UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 
@@ -191,6 +199,11 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(https=_transport.https)
 
 LOGGING = logging_settings()
+
+# Addresses in mails that no request is at hand for
+SITE_URL = env_str("SITE_URL", f"http://localhost:{env_int('PORT', 8000, minimum=1, maximum=65535)}").rstrip("/")
+NOTICES = notice_settings()
+TEAMS = team_settings()
 
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 

@@ -153,7 +153,12 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 # Sweeps that nobody ran are not to pile up for ever. The time is compared with the worker's clock,
                 # so it leaves room for clocks that do not agree.
                 "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
-            }
+            },
+            "mails": {
+                "task": "notifications.mail",
+                "schedule": 30.0,
+                "options": {"queue": "maintenance", "expires": _SWEEP_EXPIRES},
+            },
         },
     }
 

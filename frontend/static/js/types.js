@@ -24,14 +24,18 @@
  *   error: string, error_code: string, created_at: string, started_at: string | null, finished_at: string | null,
  *   timings: Record<string, number>}} Job
  * @typedef {{id: string, title: string, width: number, height: number, created_at: string, edit_url: string,
- *   versions: Version[], jobs: Job[], draft: Draft | null, batches: PastBatch[]}} Picture
+ *   versions: Version[], jobs: Job[], draft: Draft | null, batches: PastBatch[],
+ *   team: {id: string, name: string} | null,
+ *   may: {edit: boolean, review: boolean, delete: boolean, share: boolean}}} Picture
  * @typedef {{version: string, url: string, updated_at: string}} Draft
  * @typedef {{id: string, source: string, mask_url: string, created_at: string, jobs: string[],
  *   results: string[]}} PastBatch
  * @typedef {{batch: string, source: string, mask_url: string, created_at: string, jobs: Job[]}} Batch
  * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
  *   edit_url: string, changed_at: string}} PictureCard
- * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
+ * @typedef {{id: string, kind: string, text: string, url: string, created_at: string, read: boolean}} Notice
+ * @typedef {{picture: Picture, models: Model[], abilities: {select: string[]},
+ *   urls: {api: string, socket: string, home: string, pictures: string}}} Boot
  */
 
 export {};

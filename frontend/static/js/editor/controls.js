@@ -23,6 +23,7 @@ export class Controls {
     this.objectOptions = byId("object-options", HTMLElement);
     this.autoRun = byId("auto-run", HTMLInputElement);
     this.eye = byId("peek", HTMLButtonElement);
+    this.noText = byId("no-text", HTMLElement);
     this.size.addEventListener("input", () => editor.hand.setBrush(sliderToSize(this.size.valueAsNumber, MAX_BRUSH)));
     this.autoRun.addEventListener("change", () => editor.setAutoRun(this.autoRun.checked));
     this.#wireWand();
@@ -43,6 +44,8 @@ export class Controls {
       editor.empty ? "Paint over what should go, then fill." : `${groupDigits(editor.session.holePixels)} pixels to fill`,
     );
     this.eye.disabled = !editor.canCompare;
+    editor.edge.follow();
+    this.noText.hidden = editor.work.abilities.includes("text");
     this.autoRun.checked = editor.autoRun;
     const { id } = hand.tool;
     this.wandOptions.hidden = id !== "wand";
@@ -77,11 +80,13 @@ export class Controls {
       const number = reach.valueAsNumber;
       reach.valueAsNumber = Number.isFinite(number) ? clamp(Math.round(number), 1, MOST_REACH) : preference("reach");
       prefer("reach", reach.valueAsNumber);
+      this.editor.changed();
     });
     const tone = () => {
       prefer("maskColour", colour.value);
       prefer("maskOpacity", opacity.valueAsNumber / 100);
       this.editor.stage.setTone(colour.value, opacity.valueAsNumber / 100);
+      this.editor.changed();
     };
     colour.addEventListener("input", tone);
     opacity.addEventListener("input", tone);

@@ -25,14 +25,14 @@ export class MaskWork {
     /** Whether the next object selection takes away. */
     this.selectionErases = false;
     /** What the studio's workers can select. @type {string[]} */
-    this.abilities = [];
+    this.abilities = editor.boot.abilities.select;
   }
 
   async askAbilities() {
     try {
       this.abilities = (await call(`${this.editor.api}/abilities`)).select;
     } catch (error) {
-      // Without an answer the selections stay off; everything else works.
+      // Without an answer they stay as the page knew them; everything else works.
       console.info("What can be selected is unknown.", error);
     }
     this.editor.changed();
@@ -73,7 +73,7 @@ export class MaskWork {
       });
       this.#edit(dab.erase ? "Colour taken off the mask" : "Colour added to the mask", runs, dab.erase);
     });
-    if (!dab.erase) editor.letGo();
+    if (!dab.erase) editor.fills.letGo();
   }
 
   /** Bring back the mask the version on show was made with, or was last filled with. */
