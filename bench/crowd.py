@@ -72,10 +72,7 @@ class Crowd:
                 for seed in range(jobs_each):
                     asking = order.sample(range(len(sources)), len(sources))
                     await asyncio.gather(
-                        *(
-                            loop.run_in_executor(hands, self._ask, number, sources[number], mask, seed, model, loop)
-                            for number in asking
-                        )
+                        *(self._ask(hands, number, sources[number], mask, seed, model) for number in asking)
                     )
                 try:
                     await asyncio.wait_for(self._wait_for_ends(), within)
@@ -125,18 +122,21 @@ class Crowd:
         if self._left:
             await self._all_ended.wait()
 
-    def _ask(
-        self, number: int, source: str, mask: bytes, seed: int, model: str, loop: asyncio.AbstractEventLoop
+    async def _ask(
+        self, hands: ThreadPoolExecutor, number: int, source: str, mask: bytes, seed: int, model: str
     ) -> None:
-        """Runs in a thread: one visitor's request."""
-        pressed = time.time()
-        answer = self._visitors[number].post_form(
-            f"/api/versions/{source}/fill",
-            {"model": model, "params": "{}", "seed": str(seed)},
-            {"mask": ("mask.png", "image/png", mask)},
-        )
-        submitted = Submitted(number, pressed, time.time())
-        asyncio.run_coroutine_threadsafe(self._note(answer["id"], submitted), loop).result()
+        """One visitor's request."""
+
+        def press() -> tuple[str, Submitted]:
+            pressed = time.time()
+            answer = self._visitors[number].post_form(
+                f"/api/versions/{source}/fill",
+                {"model": model, "params": "{}", "seed": str(seed)},
+                {"mask": ("mask.png", "image/png", mask)},
+            )
+            return answer["id"], Submitted(number, pressed, time.time())
+
+        await self._note(*await asyncio.get_running_loop().run_in_executor(hands, press))
 
     async def _note(self, job_id: str, submitted: Submitted) -> None:
         if job_id in self._jobs:

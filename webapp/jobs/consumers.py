@@ -219,7 +219,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             for job_id, place in places.items():
                 watched = self.watched.get(job_id)
                 if watched is not None and is_news(watched.position, place):
-                    await self._send_state(job_id, place)
+                    try:
+                        await self._send_state(job_id, place)
+                    except OSError:  # the browser is gone; `disconnect` follows
+                        return
 
     async def _refuse(self, code: str, message: str, job_id: str | None = None) -> None:
         error: SocketError = {"type": "error", "code": code, "message": message, "job": job_id}

@@ -112,7 +112,7 @@ def _submit(job: Job, *, by_staff: str = "") -> tuple[Job, bool]:
         try:
             with transaction.atomic():
                 if not by_staff:
-                    check_limits(owner)
+                    check_limits(owner, job.picture.team)
                     quotas.check_compute(job.picture.team)
                     quotas.check_room(owner, job.picture.team)
                 # A selection makes a mask, not a picture: there is nothing in it to review.

@@ -178,7 +178,8 @@ def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: 
             device = WorkerSeen.objects.filter(name=worker).values_list("device", flat=True).first() or ""
             attempts.note(job, worker=worker, device=device, started_at=started_at, queued_at=queued_at)
             quotas.note(job, started_at=started_at)
-            if settings.JOBS.max_running_per_user:  # the owner may have another job that was passed over until now
+            if settings.JOBS.max_running_per_user or settings.JOBS.max_running_per_team:  # somebody may
+                # have another job that was passed over until now
                 queue = job.queue
                 transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
     return job

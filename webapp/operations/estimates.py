@@ -50,6 +50,8 @@ class Waiting:
     created: float
     seconds: float
     """How long it will run; infinity when nobody knows."""
+    weight: int = 1
+    """Starts in a turn; see `webapp.jobs.turns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,8 @@ def play(
     return times
 
 
-_Key = tuple[int, float, float, UUID, UUID]
-"""What decides between people: jobs running, last start, age of the oldest job; then its id, and the person's."""
+_Key = tuple[int, bool, float, float, UUID, UUID]
+"""What decides between people, see `webapp.jobs.turns`; then the oldest job's id, and the person's."""
 
 
 class _Turns:
@@ -99,12 +101,16 @@ class _Turns:
         self, waiting: Sequence[Waiting], last_starts: dict[UUID, float], running: Counter[UUID], most_running: int
     ) -> None:
         self._last_starts, self._running, self._most = last_starts, running, most_running
+        self._weights: dict[UUID, int] = {}
+        self._turn: tuple[UUID | None, int] = (None, 0)
+        """Who started last, and how many times in a row."""
         self._jobs: dict[tuple[int, int, str], dict[UUID, deque[Waiting]]] = {}
         self._levels_of: dict[UUID, set[tuple[int, int, str]]] = {}
         for job in sorted(waiting, key=lambda job: (job.created, job.key)):
             level = (_RANK.get(Job.Queue(job.queue), 9), -job.priority, job.queue)
             self._jobs.setdefault(level, {}).setdefault(job.owner, deque()).append(job)
             self._levels_of.setdefault(job.owner, set()).add(level)
+            self._weights[job.owner] = max(job.weight, self._weights.get(job.owner, 1))
         # A person whose standing changed is entered anew; what was entered before is found to be out of date later.
         self._heaps: dict[tuple[int, int, str], list[_Key]] = {level: [] for level in sorted(self._jobs)}
         for owner in self._levels_of:
@@ -123,7 +129,11 @@ class _Turns:
                 job = self._jobs[level][owner].popleft()
                 self._running[owner] += 1
                 self._last_starts[owner] = now
+                before, in_a_row = self._turn
+                self._turn = (owner, in_a_row + 1 if before == owner else 1)
                 self._enter(owner)
+                if before is not None and before != owner:
+                    self._enter(before)
                 return job
         return None
 
@@ -146,8 +156,9 @@ class _Turns:
         jobs = self._jobs[level][owner]
         if not jobs:
             return None
-        last = self._last_starts.get(owner, _NEVER)
-        return (self._running[owner], last, jobs[0].created, jobs[0].key, owner)
+        last, weight = self._last_starts.get(owner, _NEVER), self._weights[owner]
+        waits_for_turn = not (self._turn[0] == owner and self._turn[1] < weight)
+        return (self._running[owner] // weight, waits_for_turn, last, jobs[0].created, jobs[0].key, owner)
 
 
 def expected(job: Job) -> Expected:
@@ -207,8 +218,9 @@ def _make_plan() -> _Kept:
     now = timezone.now()
     fleet = working(workers())
     devices = sorted({worker.device for worker in fleet})
-    queued = Job.objects.filter(status=Job.Status.QUEUED).select_related("source", "mask").defer("params", "traceback")
-    rows = list(queued.order_by("-priority", "created_at", "pk")[: _MOST_PLAYED + 1])
+    queued = Job.objects.filter(status=Job.Status.QUEUED).defer("params", "traceback")
+    queued = queued.select_related("source", "mask", "picture__team").order_by("-priority", "created_at", "pk")
+    rows = list(queued[: _MOST_PLAYED + 1])
     usual: dict[tuple[str, int], float] = {}
     for row in rows:
         kind = (row.model, _size(row))
@@ -223,6 +235,7 @@ def _make_plan() -> _Kept:
             priority=row.priority,
             created=row.created_at.timestamp(),
             seconds=usual[row.model, _size(row)],
+            weight=row.picture.team.weight if row.picture.team is not None else 1,
         )
         for row in rows[:_MOST_PLAYED]
     ]

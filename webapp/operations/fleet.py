@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db.models import Count
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from webapp.jobs.models import Job, WorkerSeen
@@ -35,6 +36,13 @@ class Worker:
     """Bytes of main memory."""
     card_memory: int
     """Bytes of its graphics card's memory."""
+
+    @property
+    def models(self) -> list[tuple[str, str]]:
+        """Titles of the loaded models with the size of their weights (empty for none), the last used first."""
+        from webapp.jobs.payloads import model_title  # which needs this module for its estimates
+
+        return [(model_title(key), filesizeformat(size) if size else "") for key, size in reversed(self.loaded.items())]
 
     @property
     def node(self) -> str:

@@ -38,10 +38,16 @@ class JobSettings:
     max_active_per_user: int
     max_running_per_user: int
     """How many jobs of one person run at the same time; 0 for as many as there are workers."""
+    max_active_per_team: int
+    """Unfinished jobs on the pictures of one team; 0 for no limit beyond those of its members."""
+    max_running_per_team: int
+    """How many jobs on the pictures of one team run at the same time; 0 for no limit."""
     compute_per_day: int
     """Seconds that one person's jobs may run within 24 hours; 0 for no limit."""
     database_patience: float
     """How long a worker holds on to a result that the database does not take at the moment."""
+    compute_per_team_and_day: int
+    """Seconds that jobs on the pictures of one team may run within 24 hours; 0 for no limit."""
     review: bool
     """Whether jobs wait until staff approve them."""
     time_limits: dict[str, int]
@@ -99,6 +105,9 @@ def _job_settings() -> JobSettings:
         shutdown_grace=env_int("JOB_SHUTDOWN_GRACE_SECONDS", 2, minimum=0, maximum=3600),
         max_active_per_user=env_int("JOB_MAX_ACTIVE_PER_USER", 50, minimum=1, maximum=1_000_000),
         max_running_per_user=env_int("JOB_MAX_RUNNING_PER_USER", 0, minimum=0, maximum=10_000),
+        max_active_per_team=env_int("JOB_MAX_ACTIVE_PER_TEAM", 0, minimum=0, maximum=1_000_000),
+        max_running_per_team=env_int("JOB_MAX_RUNNING_PER_TEAM", 0, minimum=0, maximum=10_000),
+        compute_per_team_and_day=env_int("JOB_COMPUTE_SECONDS_PER_TEAM", 0, minimum=0, maximum=100_000_000),
         compute_per_day=env_int("JOB_COMPUTE_SECONDS_PER_DAY", 4 * 3600, minimum=0, maximum=10_000_000),
         database_patience=env_int("JOB_DATABASE_PATIENCE_SECONDS", 60, minimum=0, maximum=3600),
         review=env_bool("REVIEW_JOBS", False),
