@@ -27,6 +27,7 @@ __all__ = [
     "Paper",
     "Param",
     "ParamKind",
+    "Standing",
     "available_contents",
     "get_entry",
     "offer_contents",

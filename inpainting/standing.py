@@ -22,6 +22,16 @@ class Standing:
     pictures: int
     side: int
     """Side of the validation pictures in pixels."""
+    contestants: int
+    """How many models the rank is among."""
+
+    @property
+    def sentence(self) -> str:
+        """For people who choose a model."""
+        return (
+            f"Place {self.rank} of {self.contestants} on {self.pictures} photos that no model had seen: "
+            f"{self.scores['psnr']:.1f} dB PSNR."
+        )
 
 
 def read_standings(folder: Path, networks: Container[str], titles: Mapping[str, str]) -> dict[str, Standing]:
@@ -39,6 +49,8 @@ def read_standings(folder: Path, networks: Container[str], titles: Mapping[str, 
             validation = card["validation"]
             here = (int(validation["pictures"]), int(validation["side"]))
             ours, peers = dict(validation["scores"]), dict(validation["peers"])
+            if "psnr" not in ours:
+                continue
         except (OSError, ValueError, KeyError, TypeError):
             continue
         if setting not in (None, here) or card.get("model") not in networks:
@@ -49,7 +61,7 @@ def read_standings(folder: Path, networks: Container[str], titles: Mapping[str, 
     if setting is None:
         return {}
     ranks = _ranks(found)
-    return {key: Standing(ranks[key], scores, *setting) for key, scores in found.items()}
+    return {key: Standing(ranks[key], scores, *setting, len(found)) for key, scores in found.items()}
 
 
 def _ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, int]:

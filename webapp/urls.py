@@ -12,6 +12,7 @@ urlpatterns = [
     path("files/", include("webapp.photos.urls")),
     path("files/jobs/", include("webapp.jobs.urls")),
     path("operations/", include("webapp.operations.urls")),
+    path("account/", include("webapp.accounts.urls")),
     path("teams/", include("webapp.teams.urls")),
     path("notifications/", include("webapp.notifications.urls")),
     path("metrics", metrics, name="metrics"),

@@ -40,8 +40,8 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg") -> None:
-    """Let a file go over the drop zone, as the browser reports it."""
+def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg", where: str = "#dropzone") -> None:
+    """Let a file go over the drop zone, or over another element, as the browser reports it."""
     transfer = page.evaluate_handle(
         """([text, name, kind]) => {
             const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -52,7 +52,7 @@ def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg") -> N
         [base64.b64encode(data).decode("ascii"), name, kind],
     )
     for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("#dropzone", event, {"dataTransfer": transfer})
+        page.dispatch_event(where, event, {"dataTransfer": transfer})
 
 
 class SocketLog:

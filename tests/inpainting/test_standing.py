@@ -36,6 +36,7 @@ def test_the_highest_psnr_ranks_first(tmp_path: Path) -> None:
     assert found["lbp"].rank == 4
     assert found["patchmatch"].scores["psnr"] == 25.7
     assert (found["lbp"].pictures, found["lbp"].side) == (134, 256)
+    assert found["lbp"].sentence == "Place 4 of 4 on 134 photos that no model had seen: 24.9 dB PSNR."
 
 
 def test_the_perceptual_distance_decides_where_it_was_measured(tmp_path: Path) -> None:

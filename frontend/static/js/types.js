@@ -4,7 +4,8 @@
  * @typedef {{name: string, kind: "int" | "float" | "bool" | "choice", default: any, label: string, help: string,
  *   minimum: number | null, maximum: number | null, choices: string[]}} Param
  * @typedef {{authors: string, title: string, year: number, link: string}} Paper
- * @typedef {{key: string, title: string, summary: string, cost: string, paper: Paper | null, params: Param[]}} Model
+ * @typedef {{key: string, title: string, summary: string, cost: string, measured: string, paper: Paper | null,
+ *   params: Param[]}} Model
  * @typedef {{known_pixels?: number, changed_pixels?: number}} Proof
  * @typedef {{id: string, parent: string | null, model: string, model_title: string, params: Record<string, any>,
  *   seed: number | null, width: number, height: number, bytes: number, created_at: string, mask_url: string | null,

@@ -91,6 +91,7 @@ export class Editor {
     this.origins = new Origins(this.stage, () => this.changed());
     this.compare = new Compare(this.stage, {
       before: () => this.#beforeBitmap(),
+      middle: () => this.work.middleOf(this.current),
       onChange: () => this.changed(),
     });
     this.panel = new Panel(boot.models);

@@ -107,13 +107,28 @@ function wireFiles() {
     const [file] = event.clipboardData?.files ?? [];
     if (!file || isTyping(event.target)) return;
     event.preventDefault();
-    void openPasted(file);
+    void openPhoto(file, "Opening the pasted photo.");
+  });
+  // A file let go over the page would otherwise replace it.
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  document.addEventListener("drop", (event) => {
+    const [file] = event.dataTransfer?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    void openPhoto(file, "Opening the dropped photo.");
   });
 }
 
-/** @param {File} file a photo that becomes a picture of its own */
-async function openPasted(file) {
-  toast("Opening the pasted photo.");
+/**
+ * @param {File} file a photo that becomes a picture of its own
+ * @param {string} said
+ */
+async function openPhoto(file, said) {
+  toast(said);
   await editor.session.saveDraft();
   const form = new FormData();
   form.set("file", file, file.name || "pasted.png");
