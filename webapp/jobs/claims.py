@@ -48,7 +48,7 @@ def position(job: Job) -> int | None:
     if job.status != Job.Status.QUEUED:
         return None
     waiting = _waiting(job.queue)
-    more_urgent = waiting.filter(priority__gt=job.priority).count()
+    more_urgent: int = waiting.filter(priority__gt=job.priority).count()
     level = waiting.filter(priority=job.priority)
     mine = level.filter(owner=job.owner_id)
     older: int = mine.filter(created_at__lt=job.created_at).count()

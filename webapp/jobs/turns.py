@@ -52,7 +52,7 @@ class _Standing:
 
 
 def turns(level: QuerySet[Job]) -> list[Turn]:
-    """The turns of the people who have a job in `level`, jobs waiting at one priority of a queue; the next one first."""
+    """The turns of the people who have a job in `level` (those of one queue and priority), the next one first."""
     standings = _standings(level)
     used = _turn_under_way(standings)
 
