@@ -19,6 +19,7 @@ from websockets.typing import Origin
 
 from bench.report import BenchError
 
+_IDLE_SECONDS = 20.0
 Arrival = tuple[float, dict[str, Any]]
 """Wall clock at which a socket message came in, and the message."""
 
@@ -29,6 +30,7 @@ class Visitor:
     def __init__(self, host: str, port: int) -> None:
         self._site = f"{host}:{port}"
         self._http = http.client.HTTPConnection(host, port, timeout=120)
+        self._last_used = time.monotonic()
         self._cookies: dict[str, str] = {}
         self._socket: ClientConnection | None = None
         self._arrivals: queue.Queue[Arrival] = queue.Queue()
@@ -45,6 +47,9 @@ class Visitor:
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
         """The answer's body; raises `BenchError` with the server's words when it is not a success."""
+        if time.monotonic() - self._last_used > _IDLE_SECONDS:
+            self._http.close()  # the server may have closed it meanwhile; the next request opens a new one
+        self._last_used = time.monotonic()
         sent = {"Cookie": self.cookie_header(), "Origin": f"http://{self._site}", **(headers or {})}
         if "csrftoken" in self._cookies:
             sent["X-CSRFToken"] = self._cookies["csrftoken"]

@@ -61,7 +61,7 @@ def position(job: Job) -> int | None:
     if place is None:  # it was started while we looked
         return more_urgent + older + 1
     round_ = in_turn[place].round_of(older)
-    ahead = sum(
+    ahead: int = sum(
         min(counts.get(turn.owner, 0), turn.jobs_before(round_ + 1 if other < place else round_))
         for other, turn in enumerate(in_turn)
         if other != place
