@@ -5,6 +5,8 @@ from django.urls import include, path
 
 from webapp.operations.metrics import metrics
 
+handler500 = "webapp.errors.server_error"
+
 urlpatterns = [
     path("", include("webapp.galleries.urls")),
     path("files/", include("webapp.photos.urls")),

@@ -14,7 +14,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
-from django.db import models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
@@ -34,16 +34,20 @@ def new_files() -> Iterator[None]:
     """Remove what `write_file` wrote inside the block when the block raises.
 
     Put it *around* ``transaction.atomic()``, so that a commit that fails counts too. Blocks nest: what an inner one
-    wrote goes when the outer one fails.
+    wrote goes when the outer one fails. When the connection to the database broke, nobody knows whether the commit
+    arrived: then the files stay, and those without a row are strays for ``clear_files``.
     """
     outer = _written.get(None)
     mine: list[tuple[Storage, str]] = []
     token = _written.set(mine)
     try:
         yield
-    except BaseException:
-        for storage, name in mine:
-            remove_file(storage, name)
+    except BaseException as error:
+        if _outcome_is_unknown(error):
+            logger.warning("The database went away; %d new files may be strays now.", len(mine))
+        else:
+            for storage, name in mine:
+                remove_file(storage, name)
         raise
     else:
         if outer is not None:
@@ -52,20 +56,29 @@ def new_files() -> Iterator[None]:
         _written.reset(token)
 
 
+def _outcome_is_unknown(error: BaseException) -> bool:
+    """Whether the transaction may have been committed all the same; SQLite, in this process, always knows."""
+    return isinstance(error, OperationalError | InterfaceError) and connection.vendor != "sqlite"
+
+
 def write_file(field: FieldFile, suffix: str, data: bytes) -> None:
     """Store `data` under a new unguessable name with `suffix` (``".png"``) and point `field` at it, unsaved.
 
     Only inside `new_files`.
     """
     written = _written.get()
+    name = field.field.generate_filename(field.instance, f"file{suffix}")
+    # The name is nobody else's, so it can be noted before: a full disk leaves the beginning of a file.
+    written.append((field.storage, name))
     try:
-        field.save(f"file{suffix}", ContentFile(data), save=False)
+        field.name = field.storage.save(name, ContentFile(data), max_length=field.field.max_length)
     except STORAGE_FAILURES as error:
         logger.error("A file could not be stored: %s", error)
         raise Refusal(
             "storage_away", "The picture store cannot be reached at the moment. Try again shortly.", status=503
         ) from error
-    written.append((field.storage, field.name or ""))
+    written[-1] = (field.storage, field.name)
+    setattr(field.instance, field.field.attname, field.name)
 
 
 def read_file(field: FieldFile) -> bytes:

@@ -18,6 +18,8 @@ const dialogName = byId("delete-name", HTMLElement);
 /** @type {string | null} where the next cards begin; null when all are here */
 let cursor = list.dataset.next || null;
 let loading = false;
+/** @type {{picture: PictureCard, element: HTMLElement} | null} what the open dialog is about */
+let asked = null;
 
 add(readJson("first-items"));
 more.addEventListener("click", () => void load());
@@ -97,17 +99,17 @@ function card(picture) {
  * @param {HTMLElement} element
  */
 function askToDelete(picture, element) {
+  asked = { picture, element };
   dialogName.textContent = `“${picture.title}”`;
-  dialog.returnValue = "keep";
   dialog.showModal();
-  dialog.addEventListener(
-    "close",
-    () => {
-      if (dialog.returnValue === "delete") void destroy(picture, element);
-    },
-    { once: true },
-  );
 }
+
+// The answer is taken from the form: a dialog's “close” comes late, perhaps after the next question was asked.
+dialog.addEventListener("submit", (event) => {
+  const answer = event.submitter instanceof HTMLButtonElement ? event.submitter.value : "keep";
+  if (answer === "delete" && asked) void destroy(asked.picture, asked.element);
+  asked = null;
+});
 
 /**
  * @param {PictureCard} picture
