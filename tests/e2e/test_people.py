@@ -1,4 +1,4 @@
-"""Accounts, teams and notifications in the browser: by two people, on a small screen and on a wide one, light and dark."""
+"""Accounts, teams and notifications in the browser: by two people, on a small and on a wide screen, light and dark."""
 
 from __future__ import annotations
 
