@@ -26,6 +26,7 @@ from webapp.photos.models import Mask, Picture, Version
 pytestmark = pytest.mark.django_db
 
 PICTURE = {"id", "title", "width", "height", "created_at", "edit_url", "versions", "jobs", "draft", "batches"}
+PICTURE |= {"team", "may"}
 CARD = {"id", "title", "width", "height", "versions", "thumb_url", "edit_url", "changed_at"}
 VERSION = {
     *("id", "parent", "model", "model_title", "params", "seed", "width", "height", "bytes", "created_at", "mask_url"),

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from ninja import Schema
 from ninja.responses import NinjaJSONEncoder
 
 from inpainting.catalog import ModelEntry, Paper, offered
+from webapp.accounts.models import User
 from webapp.api.schemas import (
     AbilitiesOut,
     BatchCard,
@@ -22,7 +24,9 @@ from webapp.api.schemas import (
     ParamOut,
     PictureCard,
     PictureOut,
+    Rights,
     SourceMapOut,
+    TeamName,
     VersionOut,
 )
 from webapp.jobs.batches import jobs_of
@@ -30,6 +34,7 @@ from webapp.jobs.models import Batch, Job
 from webapp.jobs.payloads import job_payload, model_title
 from webapp.jobs.services import abilities
 from webapp.photos.models import Draft, Picture, Version
+from webapp.teams import policies
 
 MOST_BATCHES = 50
 
@@ -51,11 +56,11 @@ def abilities_out() -> AbilitiesOut:
     return AbilitiesOut.model_validate({"select": abilities()})
 
 
-def picture_out(picture: Picture) -> PictureOut:
-    """A picture as its owner sees it; at most eight queries, however many versions and batches there are."""
+def picture_out(picture: Picture, user: User | AnonymousUser) -> PictureOut:
+    """A picture as `user` sees it; at most ten queries, however many versions and batches there are."""
     rows = picture.versions.order_by("created_at", "id").prefetch_related("overlays", "sources")
     versions: list[Version] = list(rows)
-    draft = picture.drafts.filter(owner=picture.owner_id).first()
+    draft = picture.drafts.filter(owner=user.pk).first()
     batches = list(picture.batches.order_by("-created_at", "-id").prefetch_related("jobs")[:MOST_BATCHES])
     jobs = list(picture.jobs.active().order_by("created_at"))
     upload = versions[0]
@@ -70,6 +75,8 @@ def picture_out(picture: Picture) -> PictureOut:
         jobs=[job_out(job) for job in jobs],
         draft=None if draft is None else draft_out(draft),
         batches=[_batch_card(batch) for batch in reversed(batches)],
+        team=None if picture.team is None else TeamName(id=picture.team.pk, name=picture.team.name),
+        may=Rights.model_validate(policies.rights(user, picture)),
     )
 
 

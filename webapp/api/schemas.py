@@ -182,6 +182,20 @@ class AbilitiesOut(Schema):
     select: list[Literal["object", "text"]]
 
 
+class TeamName(Schema):
+    id: UUID
+    name: str
+
+
+class Rights(Schema):
+    """What the caller may do with a picture, besides looking at it."""
+
+    edit: bool
+    review: bool
+    delete: bool
+    share: bool
+
+
 class PictureOut(Schema):
     id: UUID
     title: str
@@ -193,7 +207,10 @@ class PictureOut(Schema):
     jobs: list[JobOut] = Field(description="Those that have not ended.")
     draft: DraftOut | None = Field(description="Yours.")
     batches: list[BatchCard] = Field(description="The latest 50, oldest first.")
+    team: TeamName | None = Field(description="The team that it belongs to, if any.")
+    may: Rights
 
 
 class SampleIn(Schema):
     name: str
+    team: UUID | None = Field(None, description="The team that gets the picture; you without it.")

@@ -18,6 +18,7 @@ from webapp.api.payloads import abilities_out, as_json, models_out, picture_out
 from webapp.errors import not_found
 from webapp.photos.models import Picture
 from webapp.photos.samples import all_samples
+from webapp.teams import policies
 
 _FORMAT_NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
 
@@ -61,8 +62,9 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
     picture: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
     if picture is None:
         raise not_found()
+    policies.require(policies.can_edit, request.user, picture)
     boot = {
-        "picture": as_json(picture_out(picture)),
+        "picture": as_json(picture_out(picture, request.user)),
         "models": [as_json(model) for model in models_out()],
         "abilities": as_json(abilities_out()),
         "urls": {

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Self
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
 
+from webapp.photos.querysets import seen_by
+
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
@@ -15,8 +17,8 @@ ACTIVE = ("held", "queued", "running")
 
 class JobQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Jobs that `user` may watch and cancel: their own."""
-        return self.filter(owner=user) if user.is_authenticated else self.none()
+        """Jobs that `user` may watch: those on pictures that they may open, whoever asked for them."""
+        return self.filter(seen_by(user, "picture")) if user.is_authenticated else self.none()
 
     def active(self) -> Self:
         """Jobs that have not ended."""
@@ -25,5 +27,5 @@ class JobQuerySet(models.QuerySet[Any]):
 
 class BatchQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
-        """Batches that `user` may watch and cancel: their own."""
-        return self.filter(owner=user) if user.is_authenticated else self.none()
+        """Batches that `user` may watch: those on pictures that they may open, whoever asked for them."""
+        return self.filter(seen_by(user, "picture")) if user.is_authenticated else self.none()

@@ -21,6 +21,7 @@ from webapp.jobs.models import Job, WorkerSeen
 from webapp.jobs.querysets import ACTIVE
 from webapp.photos.drafts import draft_is_submitted
 from webapp.photos.models import Mask, Version
+from webapp.teams import policies, quotas
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -115,6 +116,8 @@ def _submit(job: Job, *, by_staff: str = "") -> tuple[Job, bool]:
             with transaction.atomic():
                 if not by_staff:
                     check_limits(owner)
+                    quotas.check_compute(job.picture.team)
+                    quotas.check_room(owner, job.picture.team)
                 # A selection makes a mask, not a picture: there is nothing in it to review.
                 review = settings.JOBS.review and not by_staff and job.kind == Job.Kind.FILL
                 return states.submit(job, actor=by_staff or str(owner.pk), review=review), True
@@ -144,6 +147,7 @@ def cancel_job(job: Job, *, actor: str) -> Job:
 def _check_pictures(owner: User, version: Version, mask: Mask) -> None:
     if not Version.objects.visible_to(owner).filter(pk=version.pk).exists():
         raise Refusal("not_found", "There is no such picture.", status=404)
+    policies.require(policies.can_edit, owner, version.picture)
     if mask.picture_id != version.picture_id:
         raise Refusal("mask_of_other_picture", "This mask was painted on another picture.")
 

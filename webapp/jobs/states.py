@@ -20,6 +20,7 @@ from django.db.models.functions import Now
 from webapp.jobs import dispatch, events
 from webapp.jobs.models import Job, Transition, WorkerSeen
 from webapp.operations import attempts
+from webapp.teams import quotas
 
 Status = Job.Status
 
@@ -172,6 +173,7 @@ def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: 
         if came_from == Status.RUNNING and started_at is not None:
             device = WorkerSeen.objects.filter(name=worker).values_list("device", flat=True).first() or ""
             attempts.note(job, worker=worker, device=device, started_at=started_at, queued_at=queued_at)
+            quotas.note(job, started_at=started_at)
             if settings.JOBS.max_running_per_user:  # the owner may have another job that was passed over until now
                 queue = job.queue
                 transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)

@@ -28,6 +28,9 @@ class Picture(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pictures")
+    """Whose it is; for a picture of a team who brought it, which gives no rights."""
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, null=True, blank=True, related_name="pictures")
+    """Empty for a person's own picture."""
     title = models.CharField(max_length=200)
     title_folded = models.CharField(
         max_length=200, blank=True, editable=False, help_text="The title as it is searched and sorted by."
@@ -42,7 +45,10 @@ class Picture(models.Model):
 
     class Meta:
         ordering: ClassVar = ["-changed_at", "-id"]
-        indexes: ClassVar = [models.Index(fields=["owner", "-changed_at", "-id"])]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-changed_at", "-id"]),
+            models.Index(fields=["team", "-changed_at", "-id"], name="picture_of_team"),
+        ]
 
     def __str__(self) -> str:
         return self.title

@@ -63,6 +63,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "ninja",
     "webapp.accounts",
+    "webapp.teams",
     "webapp.photos",
     "webapp.jobs",
     "webapp.galleries",
@@ -148,6 +149,8 @@ ACCOUNT_RATE_LIMITS = {"login": "20/m/ip", "login_failed": "10/m/ip,5/300s/key",
 # Visitors may work without signing in; their pictures are bound to the browser's session.
 ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
 ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
+# Room for one person's own pictures, in bytes; 0 for no limit. Teams have quotas of their own.
+STORAGE_PER_USER = env_int("STORAGE_PER_USER_MB", 0, minimum=0, maximum=100_000_000) * 1024 * 1024
 GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
 UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 
