@@ -13,6 +13,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import Sum
 from django.utils import timezone
 
 from webapp.errors import Refusal, not_found
@@ -20,10 +21,10 @@ from webapp.galleries.models import LONGEST_TAG, MOST_TAGS, Favourite, Tag
 from webapp.jobs.models import Job
 from webapp.jobs.services import cancel_job
 from webapp.photos.folding import fold
-from webapp.photos.models import Picture
+from webapp.photos.models import Picture, Version
 from webapp.photos.services import delete_picture
 from webapp.photos.uploads import LONGEST_TITLE
-from webapp.teams import policies
+from webapp.teams import policies, quotas
 from webapp.teams.activity import record
 from webapp.teams.models import Activity, Team
 
@@ -101,13 +102,15 @@ def move(user: User, ids: Sequence[UUID], team: Team | None) -> int:
     """Move pictures into `team`, or (None) make them `user`'s own again; how many moved.
 
     The pictures belong to the team from then on: links to them stay, but who may open them follows the new place.
-    Raises `Refusal` (403) when the person may not take them away, or not bring any to the new place.
+    Raises `Refusal`: 403 when the person may not take them away, or not bring any to the new place; 413 without room.
     """
     pictures = pick(user, ids, rule=policies.can_delete)
     if not policies.can_add(user, team):
         raise policies.forbidden()
     moving = [picture for picture in pictures if picture.team_id != (None if team is None else team.pk)]
     with transaction.atomic():
+        size = Version.objects.filter(picture__in=moving).aggregate(total=Sum("bytes"))["total"] or 0
+        quotas.check_storage(user, team, size, lock=True)
         for picture in moving:
             record(picture.team_id, Activity.Kind.PICTURE_MOVED_OUT, user, picture=picture)
             record(team, Activity.Kind.PICTURE_MOVED_IN, user, picture=picture)

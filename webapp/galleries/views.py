@@ -1,11 +1,10 @@
-"""Pages: home, the editor, and one's own pictures."""
+"""Pages: home and the editor."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +12,6 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from inpainting.imaging import DECODABLE_FORMATS
-from webapp.api.pages import picture_page
 from webapp.api.payloads import abilities_out, as_json, models_out, picture_out
 from webapp.errors import not_found
 from webapp.photos.models import Picture
@@ -47,16 +45,6 @@ def home(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @ensure_csrf_cookie
-def pictures(request: HttpRequest) -> HttpResponse:
-    """One's own pictures; the page gets its first cards along and fetches more from the API."""
-    if not request.user.is_authenticated and not settings.ALLOW_GUESTS:
-        return redirect_to_login(request.get_full_path())
-    page = picture_page(request.user, request.GET.get("cursor"))
-    return render(request, "pictures/list.html", as_json(page))
-
-
-@require_safe
-@ensure_csrf_cookie
 def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
     """The editor, with everything it needs to begin in `boot`."""
     picture: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
@@ -72,6 +60,7 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
             "socket": "/ws/live/",
             "home": reverse("home"),
             "pictures": reverse("pictures"),
+            "picture": reverse("picture", args=[picture.pk]),
         },
     }
     return render(request, "editor.html", {"boot": boot})

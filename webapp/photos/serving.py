@@ -77,8 +77,8 @@ def send_stream(request: HttpRequest, chunks: Iterator[bytes], *, content_type: 
 
 async def _steps(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
     # In the request's own thread, where its database connection is; other requests have theirs.
-    step = sync_to_async(next, thread_sensitive=True)
-    while (chunk := await step(chunks, None)) is not None:
+    step = sync_to_async(lambda: next(chunks, None), thread_sensitive=True)
+    while (chunk := await step()) is not None:
         yield chunk
 
 

@@ -23,8 +23,11 @@ def version_display(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
 
 @require_safe
 def version_thumb(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
-    """The version as a small picture."""
-    return _send(request, _version(request, version_id), "thumb")
+    """The version as a small picture; also of a picture in one's trash."""
+    version = Version.objects.small_for(request.user).select_related("picture").filter(pk=version_id).first()
+    if version is None:
+        raise not_found()
+    return _send(request, version, "thumb")
 
 
 @require_safe

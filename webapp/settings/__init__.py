@@ -66,7 +66,9 @@ INSTALLED_APPS = [
     "webapp.teams",
     "webapp.photos",
     "webapp.jobs",
+    "webapp.reviews",
     "webapp.galleries",
+    "webapp.sharing",
     "webapp.operations",
     "webapp.api",
 ]
@@ -175,6 +177,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+
+# How long deleted pictures can be brought back
+TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=1, maximum=3650)
 
 # Sessions, cookies, headers
 _transport = transport_settings()

@@ -13,6 +13,7 @@ from webapp.settings.env import env_bool, env_int, env_str
 
 QUEUE_PREFIX = "reweave:"
 """Stands before every key that Celery's broker makes, so that a Redis may be shared with other programs."""
+_HOUR = 3600.0
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes, its terminator included
 
 
@@ -147,7 +148,12 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "task": "jobs.sweep",
                 "schedule": jobs.sweep_every,
                 "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
-            }
+            },
+            "trash": {
+                "task": "galleries.empty_trash",
+                "schedule": _HOUR,
+                "options": {"queue": "maintenance", "expires": _HOUR},
+            },
         },
     }
 

@@ -20,6 +20,4 @@ class ShareQuerySet(models.QuerySet[Any]):
 
     def working(self) -> Self:
         """Neither revoked nor expired."""
-        return self.filter(
-            Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()), revoked_at__isnull=True
-        )
+        return self.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=timezone.now()), revoked_at__isnull=True)

@@ -96,7 +96,9 @@ def open_share(token: str) -> Share:
 
     A link works only as long as its maker could make it: not when they left the team, or lost the role.
     """
-    found: Share | None = Share.objects.working().select_related("creator").filter(token_sha256=token_hash(token)).first()
+    found: Share | None = (
+        Share.objects.working().select_related("creator").filter(token_sha256=token_hash(token)).first()
+    )
     if found is None or not found.creator.is_active:
         raise not_found()
     return found

@@ -6,7 +6,7 @@ caches, so that a link that is taken back shows nothing more.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from allauth.account.adapter import get_adapter
@@ -27,6 +27,8 @@ from webapp.photos.renditions import CONTENT_TYPES, Spec
 from webapp.photos.serving import not_modified, send_file
 from webapp.sharing import services
 from webapp.sharing.models import Share, SharedVersion
+
+_Answer = TypeVar("_Answer", bound=HttpResponseBase)
 
 _SESSION_KEY = "shares"
 _MOST_UNLOCKED = 50
@@ -77,9 +79,7 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
     """Take the password, and remember in the visitor's session that it was right."""
     share = services.open_share(token)
     try:
-        key = services.try_password(
-            share, request.POST.get("password", ""), who=get_adapter().get_client_ip(request)
-        )
+        key = services.try_password(share, request.POST.get("password", ""), who=get_adapter().get_client_ip(request))
     except Refusal as refusal:
         return _private(_ask_password(request, token, refusal))
     known = [each for each in request.session.get(_SESSION_KEY, []) if each != key]
@@ -89,7 +89,9 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
 
 @require_safe
 @xframe_options_exempt
-@csp_replace({"frame-ancestors": ["*"], "form-action": [NONE], "connect-src": [NONE], "worker-src": [NONE]})
+@csp_replace(  # type: ignore[arg-type]  # its types know views without arguments only
+    {"frame-ancestors": ["*"], "form-action": [NONE], "connect-src": [NONE], "worker-src": [NONE]}
+)
 @never_cache
 def embed(request: HttpRequest, token: str, item_id: UUID) -> HttpResponse:
     """The slider alone, the one page of this site that others may put into a frame."""
@@ -185,7 +187,10 @@ def _absolute(request: HttpRequest, name: str, *arguments: Any) -> str:
 
 
 def _ask_password(request: HttpRequest, token: str, refusal: Refusal | None = None) -> HttpResponse:
-    context = {"unlock_url": reverse("shared_unlock", args=[token]), "wrong": "" if refusal is None else refusal.message}
+    context = {
+        "unlock_url": reverse("shared_unlock", args=[token]),
+        "wrong": "" if refusal is None else refusal.message,
+    }
     return _with_token(request, context, 200 if refusal is None else refusal.status)
 
 
@@ -205,6 +210,6 @@ def _is_unlocked(request: HttpRequest, share: Share) -> bool:
     return not share.password or services.password_key(share) in request.session.get(_SESSION_KEY, [])
 
 
-def _private(answer: HttpResponseBase) -> Any:
+def _private(answer: _Answer) -> _Answer:
     answer.headers["X-Robots-Tag"] = "noindex, nofollow"
     return answer
