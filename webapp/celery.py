@@ -13,5 +13,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery("reweave", include=["webapp.jobs.tasks", "webapp.galleries.tasks"])
+app = Celery("reweave", include=["webapp.jobs.tasks", "webapp.notifications.tasks", "webapp.galleries.tasks"])
 app.conf.update(settings.CELERY)

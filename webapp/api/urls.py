@@ -8,6 +8,7 @@ from ninja import NinjaAPI
 from webapp.api import errors
 from webapp.api.auth import BrowserSession
 from webapp.api.gallery import router as gallery
+from webapp.api.notices import router as notices
 from webapp.api.painting import router as painting
 from webapp.api.reviewing import router as reviewing
 from webapp.api.routes import router
@@ -24,7 +25,7 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", router)
-for _part in (painting, gallery, reviewing, shares):
+for _part in (painting, notices, gallery, reviewing, shares):
     api.add_router("", _part)
 errors.install(api)
 

@@ -24,14 +24,19 @@ from webapp.jobs.events import (
     ChangedHint,
     JobProgress,
     JobState,
+    Notified,
+    NotifiedHint,
     Pong,
     ProgressHint,
+    RightsHint,
     SocketError,
     job_group,
     user_group,
 )
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, preview_info
+from webapp.notifications.models import Notification
+from webapp.notifications.payloads import notification_payload
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -135,6 +140,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         }
         await self.send_json(progress)
 
+    async def user_notified(self, hint: NotifiedHint) -> None:
+        """This person got a notification, or read some."""
+        unread, latest = await self._notices(hint["notification"])
+        message: Notified = {"type": "notification", "unread": unread, "notification": latest}
+        await self.send_json(message)
+
+    async def user_rights(self, hint: RightsHint) -> None:
+        """This person may see less than before: what they may not watch any more is said to be gone."""
+        for job_id in list(self.watched):
+            await self._send_state(job_id)
+
     async def _watch_or_unwatch(self, kind: str, given: Any) -> None:
         try:
             job_id = str(UUID(given))
@@ -206,6 +222,12 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     def _read(self, job_id: str) -> dict[str, Any] | None:
         job = Job.objects.visible_to(self.user).filter(pk=job_id).first()
         return None if job is None else job_payload(job)
+
+    @database_sync_to_async
+    def _notices(self, latest_id: str | None) -> tuple[int, dict[str, Any] | None]:
+        rows = Notification.objects.visible_to(self.user)
+        latest = None if latest_id is None else rows.filter(pk=latest_id).first()
+        return rows.unread().count(), None if latest is None else dict(notification_payload(latest))
 
     @database_sync_to_async
     def _read_many(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ from django.db.models.functions import Now
 
 from webapp.jobs import dispatch, events
 from webapp.jobs.models import Job, Transition, WorkerSeen
+from webapp.notifications import services as notifications
 from webapp.operations import attempts
 from webapp.teams import quotas
 
@@ -194,3 +195,5 @@ def _record(job: Job, came_from: str, to: str, actor: str, reason: str) -> None:
     if to == Status.QUEUED:
         transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
     transaction.on_commit(lambda: events.job_changed(job_id, owner_id), robust=True)
+    if to in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
+        notifications.job_ended(job)

@@ -14,6 +14,7 @@ from webapp.settings.database import database_settings
 from webapp.settings.env import env_bool, env_int, env_list, env_str
 from webapp.settings.logs import logging_settings
 from webapp.settings.mail import mail_settings
+from webapp.settings.notices import notice_settings
 from webapp.settings.queue import queue_settings
 from webapp.settings.security import content_security_policy, transport_settings
 from webapp.settings.storage import storage_settings
@@ -54,6 +55,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
@@ -66,6 +68,7 @@ INSTALLED_APPS = [
     "webapp.teams",
     "webapp.photos",
     "webapp.jobs",
+    "webapp.notifications",
     "webapp.reviews",
     "webapp.galleries",
     "webapp.sharing",
@@ -103,6 +106,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.context.people",
+                "webapp.notifications.context.notices",
             ],
         },
     }
@@ -198,6 +202,10 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(https=_transport.https)
 
 LOGGING = logging_settings()
+
+# Addresses in mails that no request is at hand for
+SITE_URL = env_str("SITE_URL", f"http://localhost:{env_int('PORT', 8000, minimum=1, maximum=65535)}").rstrip("/")
+NOTICES = notice_settings()
 
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 

@@ -154,6 +154,11 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "schedule": _HOUR,
                 "options": {"queue": "maintenance", "expires": _HOUR},
             },
+            "mails": {
+                "task": "notifications.mail",
+                "schedule": 30.0,
+                "options": {"queue": "maintenance", "expires": 60.0},
+            },
         },
     }
 

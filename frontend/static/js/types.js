@@ -41,6 +41,7 @@
  *   settled_at: string | null}} Comment
  * @typedef {{status: "open" | "approved" | "changes", verdicts: Verdict[], comments: Comment[],
  *   scores: {version: string, wins: number, votes: number}[], people: Person[]}} Reviews
+ * @typedef {{id: string, kind: string, text: string, url: string, created_at: string, read: boolean}} Notice
  * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
  */
 
