@@ -5,6 +5,8 @@ import { counted } from "../lib/format.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 
+const THROWN = "reweave:thrown-away";
+
 /** @typedef {import("./cards.js").Card} Card */
 /** @typedef {import("./feed.js").Feed} Feed */
 /** @typedef {import("./selection.js").Selection} Selection */
@@ -32,6 +34,15 @@ export class Bulk {
       event.preventDefault();
       void this.#move();
     });
+  }
+
+  /** Offer the way back for what was thrown away on its own page, which led here. */
+  offerUndo() {
+    const note = sessionStorage.getItem(THROWN);
+    sessionStorage.removeItem(THROWN);
+    if (!note) return;
+    const { id, title } = JSON.parse(note);
+    toast(`“${title}” is in the trash.`, "success", { label: "Undo", run: () => void this.#undo([id]) });
   }
 
   /** @param {Card[]} cards */
@@ -187,6 +198,15 @@ export class Bulk {
     const target = next?.isConnected ? next.querySelector("a, input") : null;
     (target instanceof HTMLElement ? target : byId("main", HTMLElement)).focus();
   }
+}
+
+/**
+ * Leave a note for the gallery that is opened next.
+ *
+ * @param {{id: string, title: string}} picture
+ */
+export function noteThrownAway(picture) {
+  sessionStorage.setItem(THROWN, JSON.stringify({ id: picture.id, title: picture.title }));
 }
 
 /** @param {Card[]} cards */

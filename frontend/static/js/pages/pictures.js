@@ -32,6 +32,8 @@ const sharing = document.getElementById("share-dialog") ? new ShareDialog(API) :
 
 feed.begin(readJson("first-page"), placed(search?.query() ?? new URLSearchParams()));
 
+bulk.offerUndo();
+
 const doings = /** @type {Record<string, () => void>} */ ({
   favourite: () => void bulk.favourite(selection.chosen()),
   tag: () => bulk.openTags(),
