@@ -10,13 +10,21 @@ from django.http import HttpRequest
 
 from webapp.accounts.models import User
 from webapp.accounts.services import claim_guest
+from webapp.teams.invitations import invitation_by
+
+INVITATION_KEY = "invitation"
+"""Where a session keeps the token of the invitation that its visitor came by."""
 
 
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ships no types
     """Signing in or up as a guest takes the guest's pictures and jobs along."""
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
-        return bool(settings.ALLOW_SIGNUP)
+        """Also where nobody may sign up by themselves: for whoever came by an open invitation to a team."""
+        if settings.ALLOW_SIGNUP:
+            return True
+        token = request.session.get(INVITATION_KEY, "")
+        return bool(token) and invitation_by(token) is not None
 
     def login(self, request: HttpRequest, user: AbstractBaseUser) -> None:
         guest = _guest_of_session(request)

@@ -18,6 +18,7 @@ from webapp.settings.notices import notice_settings
 from webapp.settings.queue import queue_settings
 from webapp.settings.security import content_security_policy, transport_settings
 from webapp.settings.storage import storage_settings
+from webapp.settings.teams import team_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env_str("REWEAVE_VAR", str(BASE_DIR / "var"))).resolve()
@@ -206,6 +207,7 @@ LOGGING = logging_settings()
 # Addresses in mails that no request is at hand for
 SITE_URL = env_str("SITE_URL", f"http://localhost:{env_int('PORT', 8000, minimum=1, maximum=65535)}").rstrip("/")
 NOTICES = notice_settings()
+TEAMS = team_settings()
 
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 

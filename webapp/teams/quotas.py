@@ -37,9 +37,26 @@ class Usage:
         return min(1.0, self.used / self.limit) if self.limit else 1.0
 
     @property
+    def used_text(self) -> str:
+        """For computing: “45 s”, “3.2 h”."""
+        return duration(self.used)
+
+    @property
+    def limit_text(self) -> str:
+        """The limit of computing in the same words; empty where there is none."""
+        return "" if self.limit is None else duration(self.limit)
+
+    @property
     def spent(self) -> bool:
         """Whether nothing is left."""
         return self.limit is not None and self.used >= self.limit
+
+
+def duration(seconds: float) -> str:
+    """Seconds as “45 s”, “12 min” or “3.2 h”."""
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.1f} h"
 
 
 def storage_of(team: Team) -> Usage:
