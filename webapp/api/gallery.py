@@ -1,63 +1,30 @@
-"""The REST API's calls about galleries: finding pictures, and handling many at once."""
+"""The REST API's calls about galleries: handling many pictures at once. `routes` has the list itself."""
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Literal
 from uuid import UUID
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema, Status
-from pydantic import Field
+from ninja import Router, Status
 
 from webapp.accounts.services import account_for
-from webapp.api.payloads import card_out, job_out
+from webapp.api.payloads import job_out
 from webapp.api.schemas import (
     FavouriteIn,
     HandledOut,
     JobOut,
     ManyIn,
     MoveIn,
-    PicturePage,
     RerunIn,
     TagsIn,
-    TitleIn,
 )
-from webapp.api.seen import REFUSED, caller, editable_version, visible_picture
-from webapp.errors import Refusal, not_found
+from webapp.api.seen import REFUSED, caller, editable_version, visible_team
+from webapp.errors import Refusal
 from webapp.galleries import search, services
 from webapp.jobs.services import submit_job
-from webapp.teams.models import Team
+from webapp.teams.services import move_pictures
 
 router = Router(tags=["pictures"])
-
-
-class SearchIn(Schema):
-    """What to look for; everything that is given must hold."""
-
-    team: UUID | None = Field(None, description="A team's gallery; your own pictures without it.")
-    trash: bool = False
-    q: str = Field("", max_length=200, description="Words in titles, tags and names of models.")
-    tag: str = Field("", max_length=100)
-    model: str = Field("", max_length=40)
-    status: Literal["", "open", "approved", "changes"] = ""
-    favourite: bool = False
-    since: date | None = Field(None, description="First day on which it was added.")
-    until: date | None = Field(None, description="Last day on which it was added.")
-    share_from: float | None = Field(None, ge=0, le=1, description="Some mask covers at least this share.")
-    share_to: float | None = Field(None, ge=0, le=1, description="Some mask covers at most this share.")
-    sort: Literal["changed", "added", "title"] = "changed"
-
-    def as_search(self) -> search.Search:
-        """The same for the service."""
-        return search.Search(**self.model_dump())
-
-
-@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="A gallery")
-def list_pictures(request: HttpRequest, wanted: Query[SearchIn], cursor: str | None = None) -> PicturePage:
-    """Your pictures, or a team's, 24 at a time; `next` is the cursor of the following page of the same search."""
-    page = search.find_page(request.user, wanted.as_search(), cursor)
-    return PicturePage(items=[card_out(row) for row in page.pictures], next=page.next)
 
 
 @router.get("/tags", response={200: list[str], **REFUSED}, summary="Tags in use")
@@ -101,20 +68,8 @@ def set_favourite(request: HttpRequest, change: FavouriteIn) -> HandledOut:
 @router.post("/pictures/move", response={200: HandledOut, **REFUSED}, summary="Move pictures")
 def move(request: HttpRequest, change: MoveIn) -> HandledOut:
     """Into a team's gallery, from one team to another, or to your own pictures."""
-    user = caller(request)
-    team = None
-    if change.team is not None:
-        team = Team.objects.visible_to(user).filter(pk=change.team).first()
-        if team is None:
-            raise not_found()
-    return HandledOut(handled=services.move(user, change.pictures, team))
-
-
-@router.patch("/pictures/{uuid:picture_id}", response={200: TitleIn, **REFUSED}, summary="Rename a picture")
-def rename(request: HttpRequest, picture_id: UUID, change: TitleIn) -> TitleIn:
-    """Give a picture another title."""
-    picture = visible_picture(request, picture_id)
-    return TitleIn(title=services.rename(caller(request), picture, change.title).title)
+    team = None if change.team is None else visible_team(request, change.team)
+    return HandledOut(handled=move_pictures(caller(request), change.pictures, team))
 
 
 @router.post(

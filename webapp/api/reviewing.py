@@ -26,11 +26,10 @@ from webapp.api.review_schemas import (
     reviews_out,
     verdict_out,
 )
-from webapp.api.seen import REFUSED, caller, visible_picture, visible_version
+from webapp.api.seen import REFUSED, caller, visible_picture, visible_team, visible_version
 from webapp.errors import not_found
 from webapp.reviews import services, votes
 from webapp.reviews.models import Ballot, Comment
-from webapp.teams.models import Team
 
 router = Router(tags=["reviews"])
 
@@ -87,11 +86,7 @@ def settle(request: HttpRequest, comment_id: UUID, change: SettledIn) -> Comment
 def draw(request: HttpRequest, wanted: VoteIn) -> Status[BallotOut] | Status[None]:
     """Two results of one hole without names, in an order drawn for you; 204 when you have judged all there are."""
     user = caller(request)
-    team = None
-    if wanted.team is not None:
-        team = Team.objects.visible_to(user).filter(pk=wanted.team).first()
-        if team is None:
-            raise not_found()
+    team = None if wanted.team is None else visible_team(request, wanted.team)
     picture = None if wanted.picture is None else visible_picture(request, wanted.picture)
     ballot = votes.draw_ballot(user, team=team, picture=picture)
     return Status(204, None) if ballot is None else Status(201, ballot_out(ballot))
@@ -109,8 +104,8 @@ def cast(request: HttpRequest, ballot_id: UUID, choice: ChoiceIn) -> RevealedOut
 @router.get("/votes", response={200: list[TallyOut], **REFUSED}, summary="Votes so far")
 def list_tallies(request: HttpRequest, team: UUID | None = None) -> list[TallyOut]:
     """Wins of each pair of models in the votes on a team's pictures, or on your own."""
-    if team is not None and not Team.objects.visible_to(request.user).filter(pk=team).exists():
-        raise not_found()
+    if team is not None:
+        visible_team(request, team)
     rows = Ballot.objects.filter(picture__team=team)
     if team is None:
         rows = rows.filter(picture__owner=request.user.pk)

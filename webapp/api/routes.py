@@ -11,14 +11,16 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import File, Form, Router, Status, UploadedFile
+from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from webapp.accounts.services import account_for
-from webapp.api.payloads import abilities_out, batch_out, job_out, models_out, picture_out
-from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, SampleIn
+from webapp.api.payloads import abilities_out, batch_out, card_out, job_out, models_out, picture_out
+from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn, TitleIn
+from webapp.api.searches import SearchIn
 from webapp.api.seen import REFUSED, caller, editable_version, visible_picture, visible_team
 from webapp.errors import Refusal, not_found
-from webapp.galleries.services import throw_away
+from webapp.galleries.search import find_page
+from webapp.galleries.services import rename, throw_away
 from webapp.jobs.batches import cancel_batch, submit_batch
 from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import cancel_job, submit_job
@@ -58,6 +60,20 @@ def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
     with account_for(request) as owner:
         picture = services.add_sample(owner, sample.name, team=into)
         return Status(201, picture_out(picture, owner))
+
+
+@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="A gallery", tags=["pictures"])
+def list_pictures(request: HttpRequest, wanted: Query[SearchIn], cursor: str | None = None) -> PicturePage:
+    """Your pictures, or a team's, 24 at a time; `next` is the cursor of the following page of the same search."""
+    page = find_page(request.user, wanted.as_search(), cursor)
+    return PicturePage(items=[card_out(row) for row in page.pictures], next=page.next)
+
+
+@router.patch("/pictures/{uuid:picture_id}", response={200: TitleIn, **REFUSED}, summary="Rename", tags=["pictures"])
+def rename_picture(request: HttpRequest, picture_id: UUID, change: TitleIn) -> TitleIn:
+    """Give a picture another title."""
+    picture = visible_picture(request, picture_id)
+    return TitleIn(title=rename(caller(request), picture, change.title).title)
 
 
 @router.get(

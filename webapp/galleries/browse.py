@@ -15,10 +15,10 @@ from django.views.decorators.http import require_POST, require_safe
 
 from inpainting.catalog import offered
 from webapp.accounts.models import User
-from webapp.api.gallery import SearchIn
 from webapp.api.payloads import as_json, card_out, models_out, picture_out
 from webapp.api.review_schemas import reviews_out
 from webapp.api.schemas import PicturePage
+from webapp.api.searches import SearchIn
 from webapp.errors import Refusal, not_found
 from webapp.galleries import search, services
 from webapp.galleries.command_lines import command_of

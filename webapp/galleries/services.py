@@ -1,4 +1,4 @@
-"""What a person can do with the pictures of a gallery: mark, tag, move, throw away and bring back.
+"""What a person can do with the pictures of a gallery: mark, tag, throw away and bring back.
 
 Everything takes several pictures at once, and does all or nothing: one that the person may not see answers as if it
 did not exist, one that their role does not cover refuses the whole.
@@ -13,7 +13,6 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Sum
 from django.utils import timezone
 
 from webapp.errors import Refusal, not_found
@@ -21,12 +20,12 @@ from webapp.galleries.models import LONGEST_TAG, MOST_TAGS, Favourite, Tag
 from webapp.jobs.models import Job
 from webapp.jobs.services import cancel_job
 from webapp.photos.folding import fold
-from webapp.photos.models import Picture, Version
+from webapp.photos.models import Picture
 from webapp.photos.services import delete_picture
 from webapp.photos.uploads import LONGEST_TITLE
-from webapp.teams import policies, quotas
+from webapp.teams import policies
 from webapp.teams.activity import record
-from webapp.teams.models import Activity, Team
+from webapp.teams.models import Activity
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -96,28 +95,6 @@ def change_tags(user: User, ids: Sequence[UUID], *, add: Iterable[str] = (), rem
             tally[picture_id] = tally.get(picture_id, 0) + 1
         if max(tally.values(), default=0) > MOST_TAGS:
             raise Refusal("too_many_tags", f"A picture takes at most {MOST_TAGS} tags.", status=422)
-
-
-def move(user: User, ids: Sequence[UUID], team: Team | None) -> int:
-    """Move pictures into `team`, or (None) make them `user`'s own again; how many moved.
-
-    The pictures belong to the team from then on: links to them stay, but who may open them follows the new place.
-    Raises `Refusal`: 403 when the person may not take them away, or not bring any to the new place; 413 without room.
-    """
-    pictures = pick(user, ids, rule=policies.can_delete)
-    if not policies.can_add(user, team):
-        raise policies.forbidden()
-    moving = [picture for picture in pictures if picture.team_id != (None if team is None else team.pk)]
-    with transaction.atomic():
-        size = Version.objects.filter(picture__in=moving).aggregate(total=Sum("bytes"))["total"] or 0
-        quotas.check_storage(user, team, size, lock=True)
-        for picture in moving:
-            record(picture.team_id, Activity.Kind.PICTURE_MOVED_OUT, user, picture=picture)
-            record(team, Activity.Kind.PICTURE_MOVED_IN, user, picture=picture)
-        ids_moving = [picture.pk for picture in moving]
-        # Of a team's picture the owner is only who brought it; alone again it is whoever took it.
-        Picture.objects.filter(pk__in=ids_moving).update(team=team, owner=user)
-    return len(moving)
 
 
 def throw_away(user: User, ids: Sequence[UUID]) -> list[Picture]:

@@ -17,6 +17,7 @@ from webapp.errors import not_found
 from webapp.photos.models import Picture
 from webapp.photos.samples import all_samples
 from webapp.teams import policies
+from webapp.teams.models import Team
 
 _FORMAT_NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
 
@@ -40,7 +41,10 @@ def home(request: HttpRequest) -> HttpResponse:
         "max_pixels": settings.MAX_UPLOAD_PIXELS,
         "formats": [_FORMAT_NAMES.get(name, name) for name in DECODABLE_FORMATS],
     }
-    return render(request, "home.html", {"samples": samples, "limits": limits})
+    team = _upload_team(request)
+    upload_url = reverse("pictures") if team is None else reverse("team_pictures", args=[team.pk])
+    context = {"samples": samples, "limits": limits, "upload_team": team, "upload_url": upload_url}
+    return render(request, "home.html", context)
 
 
 @require_safe
@@ -64,3 +68,13 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
         },
     }
     return render(request, "editor.html", {"boot": boot})
+
+
+def _upload_team(request: HttpRequest) -> Team | None:
+    """The team in `?team=`, when the person may bring pictures into it."""
+    try:
+        wanted = UUID(request.GET.get("team", ""))
+    except ValueError:
+        return None
+    team: Team | None = Team.objects.visible_to(request.user).filter(pk=wanted).first()
+    return team if team is not None and policies.can_add(request.user, team) else None
