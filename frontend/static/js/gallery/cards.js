@@ -43,7 +43,11 @@ export function makeCard(picture, place, listeners) {
   const image = make("img", {
     class: "picture__thumb", src: picture.thumb_url, alt: "", loading: "lazy", decoding: "async", width: 320, height: 240,
   });
-  const versions = picture.versions > 1 ? `${counted(picture.versions, "version", "versions")} · ` : "";
+  const facts = make("p", { class: "picture__facts" });
+  if (picture.versions > 1) facts.append(counted(picture.versions, "version", "versions"));
+  const size = dimensions(picture.width, picture.height);
+  if (picture.versions > 1) facts.append(make("span", { class: "picture__size" }, ` · ${size}`));
+  else facts.append(size);
   const element = make(
     "li",
     { class: "picture card", "data-picture": picture.id },
@@ -52,11 +56,11 @@ export function makeCard(picture, place, listeners) {
       : make("a", { class: "picture__link", href: picture.page_url, "aria-label": `Open ${picture.title}` }, image),
     make("label", { class: "picture__tick" }, tick),
     marks,
+    make("h2", { class: "picture__title", title: picture.title }, picture.title),
     make(
       "div",
       { class: "picture__text" },
-      make("h2", { class: "picture__title", title: picture.title }, picture.title),
-      make("p", { class: "picture__facts" }, `${versions}${dimensions(picture.width, picture.height)}`),
+      facts,
       make("p", { class: "picture__facts" }, picture.trashed_at ? `deleted ${timeAgo(picture.trashed_at)}` : timeAgo(picture.changed_at)),
     ),
     place.trash ? null : make("div", { class: "picture__buttons" }, star, place.mayEdit ? remove : null),
