@@ -384,9 +384,7 @@ def test_running_again_with_another_model(as_ada: Client, upload: Version, resul
     job = Job.objects.get()
     assert (job.model, job.mask_id) == ("patchmatch", result.mask_id)
     assert as_ada.post(url, {"model": "patchmatch"}, content_type="application/json").status_code == 200
-    refused = as_ada.post(
-        f"/api/versions/{upload.pk}/rerun", {"model": "patchmatch"}, content_type="application/json"
-    )
+    refused = as_ada.post(f"/api/versions/{upload.pk}/rerun", {"model": "patchmatch"}, content_type="application/json")
     assert (refused.status_code, refused.json()["code"]) == (422, "nothing_to_rerun")
 
 
