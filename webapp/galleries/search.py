@@ -96,6 +96,11 @@ def find_page(user: User | AnonymousUser, search: Search, cursor: str | None = N
     return Page(pictures=cards(user, [pk for pk, _ in shown]), next=following)
 
 
+def cursor_of(picture: Picture, order: Sort) -> str:
+    """The cursor of the page that begins after `picture`."""
+    return _cursor(order, getattr(picture, _SORTS[order][0]), picture.pk)
+
+
 def cards(user: User | AnonymousUser, ids: list[UUID]) -> list[Picture]:
     """What cards show of these pictures, in this order; those that are gone by now are left out."""
     if not ids:
