@@ -14,6 +14,7 @@ urlpatterns = [
     path("shares/", shares, name="shares"),
     path("s/", include("webapp.sharing.urls")),
     path("operations/", include("webapp.operations.urls")),
+    path("account/", include("webapp.accounts.urls")),
     path("teams/", include("webapp.teams.urls")),
     path("notifications/", include("webapp.notifications.urls")),
     path("metrics", metrics, name="metrics"),

@@ -9,6 +9,7 @@ from django.contrib.auth.admin import UserAdmin
 from django.db.models import Count, QuerySet
 from django.http import HttpRequest
 
+from webapp.accounts.leaving import delete_account
 from webapp.accounts.models import User
 
 if TYPE_CHECKING:
@@ -24,6 +25,14 @@ class AccountAdmin(_UserAdmin):
     date_hierarchy = "date_joined"
     ordering = ("-date_joined",)
     readonly_fields: ClassVar = ("is_guest", "last_login", "date_joined")
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """What they brought into teams stays there, as when they delete the account themselves."""
+        delete_account(obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        for user in queryset:
+            delete_account(user)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         return super().get_queryset(request).annotate(_pictures=Count("pictures"))

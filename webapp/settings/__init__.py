@@ -64,6 +64,8 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "ninja",
     "webapp.accounts",
     "webapp.teams",
@@ -152,6 +154,10 @@ ACCOUNT_LOGOUT_REDIRECT_URL = "home"
 ACCOUNT_SESSION_REMEMBER = True
 # Limits of sign-up, login and password reset by address and by account; these are stricter than the defaults.
 ACCOUNT_RATE_LIMITS = {"login": "20/m/ip", "login_failed": "10/m/ip,5/300s/key", "signup": "10/m/ip"}
+
+MFA_TOTP_ISSUER = "Reweave"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+FIRST_ACCOUNT_IS_ADMIN = env_bool("FIRST_ACCOUNT_IS_ADMIN", True)
 
 # Visitors may work without signing in; their pictures are bound to the browser's session.
 ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
