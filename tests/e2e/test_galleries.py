@@ -5,7 +5,11 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -36,6 +40,26 @@ def api(page: Page, method: str, path: str, body: Any = None) -> Any:
     )
     assert answer[0] < 300, answer
     return json.loads(answer[1]) if answer[1] else None
+
+
+@contextmanager
+def elsewhere(body: str) -> Iterator[str]:
+    """Address of somebody else's page: another origin, with nothing but `body`."""
+
+    class Page(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", "text/html")
+            self.end_headers()
+            self.wfile.write(f'<link rel="icon" href="data:,">{body}'.encode())
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Page) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_address[1]}/"
+        server.shutdown()
 
 
 def upload_samples(page: Page, names: list[str]) -> list[dict[str, Any]]:
@@ -142,9 +166,9 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     assert visitor.locator(".compare").evaluate("(each) => each.style.getPropertyValue('--at')") != before
     look(visitor, f"shared-{width}-{scheme}")
     check(visitor, axe)
-    visitor.route("http://elsewhere.test/", lambda route: route.fulfill(body=embed, content_type="text/html"))
-    visitor.goto("http://elsewhere.test/")
-    expect(visitor.frame_locator("iframe").get_by_role("slider", name="Before and after")).to_be_visible()
+    with elsewhere(embed) as other:
+        visitor.goto(other)
+        expect(visitor.frame_locator("iframe").get_by_role("slider", name="Before and after")).to_be_visible()
 
     page.goto("/shares/")
     look(page, f"shares-{width}-{scheme}")

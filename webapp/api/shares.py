@@ -86,7 +86,7 @@ def revoke(request: HttpRequest, share_id: UUID) -> ShareOut:
 
 def shares_of(request: HttpRequest, picture: UUID | None = None) -> list[Any]:
     """The caller's links, each with the number of its `pictures`."""
-    rows = Share.objects.visible_to(request.user)
+    rows = Share.objects.visible_to(caller(request))
     if picture is not None:
         rows = rows.filter(items__version__picture=picture)
     ids = list(rows.order_by("-created_at", "-id").values_list("pk", flat=True)[:_MOST_LISTED])

@@ -54,9 +54,7 @@ def vote(request: HttpRequest, team_id: UUID | None = None) -> HttpResponse:
             }
             for tally in votes.tallies(rows)
         ],
-        "back_url": reverse("picture", args=[picture.pk])
-        if picture
-        else (reverse("team_pictures", args=[team.pk]) if team else reverse("pictures")),
+        **_way_back(team, picture),
     }
     return render(request, "reviews/vote.html", context)
 
@@ -75,6 +73,14 @@ def ballot_picture(request: HttpRequest, ballot_id: UUID, side: str) -> HttpResp
     file = make_rendition(ballot.first if side == "first" else ballot.second, "display").file
     suffix = "." + (file.name or "").rpartition(".")[2]
     return send_file(request, file, etag=etag, content_type=CONTENT_TYPES[suffix], filename=f"{side}{suffix}")
+
+
+def _way_back(team: Team | None, picture: Picture | None) -> dict[str, str]:
+    if picture is not None:
+        return {"back_name": picture.title, "back_url": reverse("picture", args=[picture.pk])}
+    if team is not None:
+        return {"back_name": team.name, "back_url": reverse("team_pictures", args=[team.pk])}
+    return {"back_name": "My pictures", "back_url": reverse("pictures")}
 
 
 def _place(request: HttpRequest, team_id: UUID | None) -> tuple[Team | None, Picture | None]:

@@ -50,11 +50,11 @@ def share_pictures(
     latest version when it was made, so that nothing painted later is shown by accident. `days` is its life; None for
     no end. Raises `Refusal`: a guest (403), pictures that cannot be seen (404) or shared (403), bad values (422).
     """
-    if creator.is_guest:
-        raise Refusal("account_needed", "Make an account first: a guest's pictures cannot be shared.", status=403)
     if len(set(ids)) > MOST_PICTURES:
         raise Refusal("too_many", f"At most {MOST_PICTURES} pictures fit behind one link.", status=422)
     pictures = pick(creator, ids, rule=policies.can_share)
+    if creator.is_guest:
+        raise Refusal("account_needed", "Make an account first: a guest's pictures cannot be shared.", status=403)
     shown = _versions(pictures, version)
     title = _title(title, pictures)
     _check_terms(days, password)

@@ -41,50 +41,52 @@ _PARTS: dict[str, tuple[str, Spec]] = {
 
 @require_safe
 @never_cache
-def shared(request: HttpRequest, token: str) -> HttpResponse:
+def shared(request: HttpRequest, share_token: str) -> HttpResponse:
     """What a link shows: one picture with its slider, or a gallery; or the question for the password."""
-    share = services.open_share(token)
+    share = services.open_share(share_token)
     if not _is_unlocked(request, share):
-        return _private(_ask_password(request, token))
+        return _private(_ask_password(request, share_token))
     items = services.items_of(share)
     if not items:
         raise not_found()
     if request.method == "GET":
         services.count_view(share)
     if len(items) == 1:
-        return _private(_picture_page(request, share, token, items[0], alone=True))
+        return _private(_picture_page(request, share, share_token, items[0], alone=True))
     context = {
         "share": share,
-        "items": [_item(item, token) for item in items],
-        "page_url": _absolute(request, "shared", token),
-        "cover_url": _absolute(request, "shared_file", token, items[0].pk, "display"),
+        "items": [_item(item, share_token) for item in items],
+        "page_url": _absolute(request, "shared", share_token),
+        "cover_url": _absolute(request, "shared_file", share_token, items[0].pk, "display"),
     }
     return _private(render(request, "sharing/gallery.html", context))
 
 
 @require_safe
 @never_cache
-def shared_picture(request: HttpRequest, token: str, item_id: UUID) -> HttpResponse:
+def shared_picture(request: HttpRequest, share_token: str, item_id: UUID) -> HttpResponse:
     """One picture of a shared gallery."""
-    share = services.open_share(token)
+    share = services.open_share(share_token)
     if not _is_unlocked(request, share):
-        return _private(_ask_password(request, token))
+        return _private(_ask_password(request, share_token))
     item = services.item_of(share, item_id)
-    return _private(_picture_page(request, share, token, item, alone=share.items.count() == 1))
+    return _private(_picture_page(request, share, share_token, item, alone=share.items.count() == 1))
 
 
 @require_POST
 @never_cache
-def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
+def unlock(request: HttpRequest, share_token: str) -> HttpResponseBase:
     """Take the password, and remember in the visitor's session that it was right."""
-    share = services.open_share(token)
+    share = services.open_share(share_token)
+    if not share.password:
+        return _private(HttpResponseRedirect(reverse("shared", args=[share_token])))
     try:
         key = services.try_password(share, request.POST.get("password", ""), who=get_adapter().get_client_ip(request))
     except Refusal as refusal:
-        return _private(_ask_password(request, token, refusal))
+        return _private(_ask_password(request, share_token, refusal))
     known = [each for each in request.session.get(_SESSION_KEY, []) if each != key]
     request.session[_SESSION_KEY] = [*known, key][-_MOST_UNLOCKED:]
-    return _private(HttpResponseRedirect(reverse("shared", args=[token])))
+    return _private(HttpResponseRedirect(reverse("shared", args=[share_token])))
 
 
 @require_safe
@@ -93,22 +95,22 @@ def unlock(request: HttpRequest, token: str) -> HttpResponseBase:
     {"frame-ancestors": ["*"], "form-action": [NONE], "connect-src": [NONE], "worker-src": [NONE]}
 )
 @never_cache
-def embed(request: HttpRequest, token: str, item_id: UUID) -> HttpResponse:
+def embed(request: HttpRequest, share_token: str, item_id: UUID) -> HttpResponse:
     """The slider alone, the one page of this site that others may put into a frame."""
-    share = services.open_share(token)
+    share = services.open_share(share_token)
     if share.password:
         raise Refusal("has_password", "A link with a password cannot be embedded; open it by itself.", status=403)
     item = services.item_of(share, item_id)
-    context = {**_item(item, token), "page_url": _absolute(request, "shared", token), "share": share}
+    context = {**_item(item, share_token), "page_url": _absolute(request, "shared", share_token), "share": share}
     return _private(render(request, "sharing/embed.html", context))
 
 
 @require_safe
-def file(request: HttpRequest, token: str, item_id: UUID, part: str) -> HttpResponseBase:
+def file(request: HttpRequest, share_token: str, item_id: UUID, part: str) -> HttpResponseBase:
     """A shared picture for the screen (`display`), as a small one (`thumb`), or what it was made from (`before`)."""
     if part not in _PARTS:
         raise not_found()
-    share = _unlocked(request, token)
+    share = _unlocked(request, share_token)
     item = services.item_of(share, item_id)
     which, spec = _PARTS[part]
     version = item.version if which == "version" else item.before
@@ -118,9 +120,9 @@ def file(request: HttpRequest, token: str, item_id: UUID, part: str) -> HttpResp
 
 
 @require_safe
-def download(request: HttpRequest, token: str, item_id: UUID) -> HttpResponseBase:
+def download(request: HttpRequest, share_token: str, item_id: UUID) -> HttpResponseBase:
     """A shared picture at full resolution, in the format of the upload, where the link allows it."""
-    share = _unlocked(request, token)
+    share = _unlocked(request, share_token)
     if not share.allow_download:
         raise not_found()
     item = services.item_of(share, item_id)
