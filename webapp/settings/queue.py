@@ -16,6 +16,7 @@ from webapp.settings.env import env_bool, env_int, env_str
 QUEUE_PREFIX = "reweave:"
 """Stands before every key that Celery's broker makes, so that a Redis may be shared with other programs."""
 _SWEEP_EXPIRES = 600  # seconds
+_HOUR = 3600.0
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes, its terminator included
 
 
@@ -164,6 +165,11 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 # Sweeps that nobody ran are not to pile up for ever. The time is compared with the worker's clock,
                 # so it leaves room for clocks that do not agree.
                 "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
+            },
+            "trash": {
+                "task": "galleries.empty_trash",
+                "schedule": _HOUR,
+                "options": {"queue": "maintenance", "expires": _HOUR},
             },
             "mails": {
                 "task": "notifications.mail",
