@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inpainting.catalog import get_entry
 from inpainting.imaging.context import Box, bounding_box
 from inpainting.imaging.working import soften_edge
 from inpainting.layers.quilting import membrane, quilt
-from inpainting.models.base import BoolMask, FloatImage
+from inpainting.models.base import BoolMask, FillInput, FloatImage
+from inpainting.models.baselines import PatchMatch
 
 RIM = 16
 """Over how many pixels around a piece its surroundings must fit, and pieces overlap."""
@@ -23,6 +25,25 @@ TOLERANCE = 0.03
 EDGE_REACH = 8.0
 """Over how many pixels a copied piece is moved towards the colours at the hole's edge."""
 _ROUNDING = 1e-3
+
+
+def start_of(job: FillInput, on_stage: Callable[[str, float], None]) -> tuple[FloatImage, NDArray[np.int32] | None]:
+    """The hole as the parameter ``start`` wants it to begin, and for ``copy`` where each pixel came from.
+
+    `on_stage` hears what is done and its share of the start, and may raise to stop.
+    """
+    start = job.params["start"]
+    if start == "mean":
+        return mean_start(job.image, job.mask), None
+    if start == "telea":
+        return telea_start(job.image, job.mask), None
+    if start == "copy":
+        return copied_start(job.image, job.mask, job.seed, lambda: on_stage("Finding similar texture", 0.25))
+    entry = get_entry(start)
+    inner = FillInput(
+        job.image, job.mask, entry.parse_params(None), job.seed, lambda step: on_stage(step.stage, step.fraction)
+    )
+    return PatchMatch(entry).fill(inner).image, None
 
 
 def mean_start(image: FloatImage, hole: BoolMask) -> FloatImage:

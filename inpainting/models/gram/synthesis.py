@@ -93,6 +93,8 @@ class PatchProblem:
     boundary_weight: float
     shading_weight: float = 0.0
     """How firmly broad light and shade are held to the start, where that has the photo's own: see `PatchLoss`."""
+    begun: Tensor | None = None
+    """(B, 3, H, W): what an interrupted optimisation had reached."""
 
 
 Terms = dict[str, float]
@@ -146,7 +148,7 @@ def synthesise(
 
     result = minimise(
         with_gradient(lambda moved: loss(variables.pictures(moved))),
-        variables.start(),
+        variables.start(problem.begun),
         iterations=iterations,
         history=HISTORY,
         first_step=FIRST_STEP,
