@@ -23,14 +23,18 @@ from inpainting.imaging.photo import BoolMask, Photo
 
 FORMAT = "reweave-fill-1"
 """Changes whenever a state of an older version must not be taken up by a newer one."""
-SECONDS_BETWEEN = 5.0
 _COST_SHARE = 0.05
 """Putting states by may take at most this share of the time."""
 _HEADER = "state"
 
 
 class CheckpointStore(Protocol):
-    """Where the state of one fill is kept from one attempt to the next. Neither call may raise."""
+    """Where the state of one fill is kept from one attempt to the next. Nothing here may raise."""
+
+    @property
+    def seconds_between(self) -> float:
+        """How often a state is to be saved."""
+        ...
 
     def load(self) -> bytes | None:
         """What was saved last, or ``None``."""
@@ -82,17 +86,16 @@ class Keeper:
     Args:
         store: where states go.
         identity: as `identity_of`; a state of anything else is ignored.
-        seconds_between: how often a state is put by.
     """
 
-    def __init__(self, store: CheckpointStore, identity: str, *, seconds_between: float = SECONDS_BETWEEN) -> None:
-        self._store, self._identity, self._seconds = store, identity, seconds_between
+    def __init__(self, store: CheckpointStore, identity: str) -> None:
+        self._store, self._identity = store, identity
         data = store.load()
         self.found = (None if data is None else unpack(data, identity)) or FillState()
         """What an earlier attempt left; a fresh state where there was none."""
         self._state = self.found
         self._latest: MakeState | None = None
-        self._due = time.monotonic() + seconds_between
+        self._due = time.monotonic() + store.seconds_between
 
     def finish(self, index: int, crop: FinishedCrop, fraction: float) -> None:
         """Crop `index` is done."""
@@ -103,15 +106,15 @@ class Keeper:
 
     def offer(self, index: int, make: MakeState, fraction: float) -> None:
         """The model has got further with crop `index`; `make` is called now, at `flush`, or never."""
-        self._state = FillState(fraction, self._state.finished, index, self._state.model)
         self._latest = make
+        self._state = FillState(fraction, self._state.finished, index, self._state.model)
         if time.monotonic() >= self._due:
-            self.flush()
+            self.flush(fraction)
 
-    def flush(self) -> None:
-        """Put by what was offered last."""
+    def flush(self, fraction: float) -> None:
+        """Put by what was offered last; `fraction` of the whole fill is done."""
         if self._latest is not None:
-            self._state.model = self._latest()
+            self._state.fraction, self._state.model = fraction, self._latest()
             self._latest = None
             self._save()
 
@@ -119,7 +122,7 @@ class Keeper:
         began = time.monotonic()
         self._store.save(pack(self._state, self._identity))
         cost = time.monotonic() - began
-        self._due = began + max(self._seconds, cost / _COST_SHARE)
+        self._due = began + max(self._store.seconds_between, cost / _COST_SHARE)
 
 
 def identity_of(photo: Photo, mask: BoolMask, model: str, params: Mapping[str, Any], seed: int) -> str:

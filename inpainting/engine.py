@@ -261,7 +261,7 @@ class _Plan:
             yield
         except Cancelled:
             if self._keeper is not None:
-                self._keeper.flush()
+                self._keeper.flush(self._fraction)
             raise
 
     def take(self, index: int, output: FillOutput, model: FillModel) -> None:

@@ -20,6 +20,7 @@ from inpainting.results import Progress
 from inpainting.selection import Kind, SelectionError, select
 from webapp.errors import Refusal
 from webapp.jobs import claims, states
+from webapp.jobs.checkpoints import JobCheckpoint
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
@@ -63,10 +64,11 @@ class Runner:
         return job
 
     def _run(self, job: Job, timings: Timings) -> None:
+        checkpoint = JobCheckpoint(job.pk)
         with self._supervisor.watching(job) as watch:
             try:
                 if job.is_fill:
-                    self._fill_and_store(watch, timings)
+                    self._fill_and_store(watch, checkpoint, timings)
                 else:
                     _select_and_store(watch, timings)
             except Cancelled:
@@ -84,8 +86,10 @@ class Runner:
                     _fail(job, "out_of_memory", _NO_MEMORY, traceback.format_exc())
                 else:
                     _fail(job, "unexpected", _UNEXPECTED, traceback.format_exc())
+        if checkpoint.is_used and not Job.objects.active().filter(pk=job.pk).exists():
+            checkpoint.forget()
 
-    def _fill_and_store(self, watch: Watch, timings: Timings) -> None:
+    def _fill_and_store(self, watch: Watch, checkpoint: JobCheckpoint, timings: Timings) -> None:
         job = watch.job
         clock = _Clock(timings)
         source = photos.read_version(job.source)
@@ -95,7 +99,13 @@ class Runner:
         mask = decode_mask(hole, width=photo.width, height=photo.height)
         clock.lap("decode")
         result = self._engine.fill(
-            photo, mask, model=job.model, params=job.params, seed=job.seed, on_step=Reporter(watch)
+            photo,
+            mask,
+            model=job.model,
+            params=job.params,
+            seed=job.seed,
+            on_step=Reporter(watch),
+            checkpoint=checkpoint,
         )
         timings.update(result.timings)
         clock.skip()

@@ -25,6 +25,7 @@ from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
 from inpainting.models.gram.resuming import Reached, pixels_of, synthesised_region, with_pixels
 from inpainting.models.gram.start import shifted_window, start_of
 from inpainting.models.gram.synthesis import (
+    GOOD_ENOUGH,
     SHADING_WEIGHT,
     PatchProblem,
     measured_branch,
@@ -235,6 +236,8 @@ class _Filling:
             boundary_weight=self.params["boundary_weight"],
             shading_weight=SHADING_WEIGHT if self._from_photo() else 0.0,
             begun=None if begun is None else torch.cat([cut(begun, box) for box in group]),
+            # Measured over all of the patch, what is wrong with a hole is thinned by what is right around it.
+            good_enough=GOOD_ENOUGH * (float(holes.float().mean()) ** 2 if everywhere else 1.0),
         )
         if problem.detail is None or not problem.detail.taps:
             return  # a photo of a few pixels: its start is all there is

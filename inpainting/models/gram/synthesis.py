@@ -95,6 +95,8 @@ class PatchProblem:
     """How firmly broad light and shade are held to the start, where that has the photo's own: see `PatchLoss`."""
     begun: Tensor | None = None
     """(B, 3, H, W): what an interrupted optimisation had reached."""
+    good_enough: float = GOOD_ENOUGH
+    """The loss at which a patch is finished."""
 
 
 Terms = dict[str, float]
@@ -154,7 +156,7 @@ def synthesise(
         first_step=FIRST_STEP,
         tolerance=TOLERANCE,
         patience=PATIENCE,
-        target=GOOD_ENOUGH,
+        target=problem.good_enough,
         on_evaluation=listen,
     )
     return variables.pictures(result.points), result
