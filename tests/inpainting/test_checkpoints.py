@@ -182,7 +182,7 @@ class Interrupted:
         assert {progress.resumed for progress in again.heard} == {before[0]}
         assert again.finished.notes["resumed_at"] == round(before[0], 3)
         assert np.array_equal(again.finished.photo.pixels[~self.mask], self.photo.pixels[~self.mask])
-        assert len(again.optimised()) < len(self.whole.optimised())
+        assert len(again.optimised()) <= len(self.whole.optimised())
         if again.optimised()[-1] != again.optimised()[0]:
             assert again.last_loss() < 1.35 * self.whole.last_loss()
         return again
@@ -247,18 +247,18 @@ def patched() -> Interrupted:
 
 
 @pytest.mark.parametrize(
-    ("stage", "first"),
+    "stage",
     [
-        ("Scale 1/2, iteration 6/14", "Scale 1/2, looking for matches"),
-        ("Scale 2/2, iteration 0/14", "Scale 2/2, looking for matches"),
-        ("Scale 2/2, iteration 5/14", "Scale 2/2, looking for matches"),
-        ("Scale 2/2, iteration 14/14", "Scale 2/2, looking for matches"),
+        "Scale 1/2, looking for matches",
+        "Scale 1/2, iteration 6/14",
+        "Scale 2/2, iteration 0/14",
+        "Scale 2/2, iteration 8/14",
     ],
 )
-def test_neural_patch_synthesis_goes_on_at_every_scale(patched: Interrupted, stage: str, first: str) -> None:
+def test_neural_patch_synthesis_goes_on_at_every_scale(patched: Interrupted, stage: str) -> None:
     again = patched.resumed_after(stage)
-    assert again.optimised()[0] == first
-    reached = int(stage.rpartition(" ")[2].partition("/")[0])
+    assert again.optimised()[0] == stage
+    reached = int(stage.rpartition(" ")[2].partition("/")[0]) if "iteration" in stage else 0
     steps = [progress.steps_done for progress in again.heard if progress.steps_done is not None]
     assert steps[0] == reached + (14 if stage.startswith("Scale 2") else 0)
     assert again.finished.notes["content"] == "telea"

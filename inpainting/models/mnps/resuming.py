@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from inpainting.checkpoints import ModelState
+from inpainting.layers.neural_patches import Nearest
 from inpainting.models.mnps.synthesis import Reached
+
+_PLACES, _SCORES = "places of ", "scores of "
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +33,15 @@ def state_of(reached: Reached, start: Start, network: str) -> ModelState:
         "guesser": start.guesser,
         "scale": reached.scale,
         "iteration": reached.iteration,
+        "block": reached.block,
         "weights": reached.weights,
         "iterations": reached.iterations,
         "losses": reached.losses,
     }
     arrays = {"guess": start.guess, "variables": reached.variables, "content": reached.content}
-    return ModelState(facts, {name: _to_array(tensor) for name, tensor in arrays.items()})
+    arrays |= {f"{_PLACES}{name}": nearest.places.int() for name, nearest in reached.matches.items()}
+    arrays |= {f"{_SCORES}{name}": nearest.scores for name, nearest in reached.matches.items()}
+    return ModelState(facts, {name: tensor.detach().cpu().numpy() for name, tensor in arrays.items()})
 
 
 def start_from(state: ModelState, network: str, device: str) -> Start | None:
@@ -45,20 +49,17 @@ def start_from(state: ModelState, network: str, device: str) -> Start | None:
     facts = state.facts
     if facts["network"] != network:
         return None
-    guess, variables, content = (
-        torch.from_numpy(state.arrays[name]).to(device) for name in ("guess", "variables", "content")
-    )
+    tensors = {name: torch.from_numpy(array).to(device) for name, array in state.arrays.items()}
+    layers = [name.removeprefix(_PLACES) for name in tensors if name.startswith(_PLACES)]
     reached = Reached(
         scale=facts["scale"],
         iteration=facts["iteration"],
-        variables=variables,
-        content=content,
+        variables=tensors["variables"],
+        content=tensors["content"],
+        block=facts["block"],
+        matches={name: Nearest(tensors[_PLACES + name].long(), tensors[_SCORES + name]) for name in layers},
         weights=(facts["weights"][0], facts["weights"][1]),
         iterations=tuple(facts["iterations"]),
         losses=tuple(tuple(values) for values in facts["losses"]),
     )
-    return Start(guess, facts["guesser"], reached)
-
-
-def _to_array(tensor: Tensor) -> NDArray[np.float32]:
-    return tensor.detach().float().cpu().numpy()
+    return Start(tensors["guess"], facts["guesser"], reached)

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from inpainting.backbones.vgg import VGG
 from inpainting.layers.lbfgs import LBFGSState, minimise
+from inpainting.layers.neural_patches import Nearest
 from inpainting.layers.padding import pad_to_multiple
 from inpainting.models.mnps.energy import EnergySettings, ScaleEnergy
 from inpainting.models.mnps.pyramid import MULTIPLE, Scale, enlarged
@@ -45,6 +46,10 @@ class Reached:
     """(1, 3, n): the scale's hole pixels as they are now."""
     content: Tensor
     """(1, 3, n): as they were when the scale began, y of eq. (1)."""
+    block: int
+    """The iteration at which the nearest neighbours were last looked for."""
+    matches: dict[str, Nearest]
+    """They, by layer; empty before the scale's first search."""
     weights: tuple[float, float]
     """α and β of the scale; zero before its first search."""
     iterations: tuple[int, ...]
@@ -96,8 +101,7 @@ def synthesise(
     """Optimise the hole at every scale, each starting from the enlarged result of the one before.
 
     `content` (1, 3, h, w) is the coarsest scale's first guess, without padding. `on_moment` hears of every evaluation
-    and of every block of a search; what it raises stops the work at once. With `resume` the synthesis goes on there,
-    its nearest neighbours looked for anew.
+    and of every block of a search; what it raises stops the work at once. With `resume` the synthesis goes on there.
     """
     guess = pad_to_multiple(content, MULTIPLE)
     iterations: list[int] = []
@@ -139,26 +143,32 @@ class _ScaleRun:
         self.energy, self._number, self._on_moment, self._soft = energy, number, on_moment, soft
         self._finished = finished
         self.variables = energy.content.clone()
-        self.iterations = 0
+        self.iterations = self._block_began = 0
+        self._is_matched = False
         self._value = 0.0
         self._losses: dict[str, float] = {}
 
     def take_up(self, reached: Reached) -> None:
         """Go on where an interrupted run of this scale was."""
-        if reached.iteration:
+        if reached.matches:
             self._soft = None  # only a scale that has just begun is as soft as the enlarged result it began with
-            self.variables, self.iterations = reached.variables.clone(), reached.iteration
+            self.variables = reached.variables.clone()
+            self.iterations, self._block_began = reached.iteration, reached.block
             self.energy.alpha, self.energy.beta = reached.weights
+            self.energy.take_matches(reached.matches)
+            self._is_matched = True
 
     def minimise(self, schedule: Schedule) -> list[float]:
         """Blocks of L-BFGS steps with fresh nearest neighbours each; returns the objective after each of them."""
         values: list[float] = []
-        if self.iterations >= schedule.iterations:  # interrupted at its end: what is left is to say where it came from
-            self.energy.match(self.variables, on_block=self._tell_search)
         while self.iterations < schedule.iterations:
-            self.energy.match(self.variables, soft=self._soft, on_block=self._tell_search)
-            self._soft = None
-            before, after = self._block(min(schedule.rematch, schedule.iterations - self.iterations))
+            block = schedule.rematch - (self.iterations - self._block_began)
+            if block <= 0 or not self._is_matched:
+                self.energy.match(self.variables, soft=self._soft, on_block=self._tell_search)
+                self._soft, self._is_matched = None, True
+                self._block_began, block = self.iterations, schedule.rematch
+            before, after = self._block(min(block, schedule.iterations - self.iterations))
+            self._block_began = self.iterations - schedule.rematch  # over, however many steps it took
             values += [after] if values else [before, after]
             if len(values) > 2 and values[-2] - after <= LEAST_GAIN * values[-2]:
                 break
@@ -214,6 +224,8 @@ class _ScaleRun:
             self.iterations,
             self.variables,
             energy.content,
+            self._block_began,
+            energy.matches if self._is_matched else {},
             (energy.alpha, energy.beta),
             iterations,
             tuple(tuple(values) for values in losses),
