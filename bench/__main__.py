@@ -1,26 +1,31 @@
-"""`python -m bench [studio|models] …`; without a word, both with their defaults."""
+"""`python -m bench [studio|models|optimising] …`; without a word, all with their defaults."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import models, studio
+from bench import models, optimising, studio
 from bench.report import BenchError
 
 
 def main(arguments: list[str]) -> int:
     """The command line; the exit status."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Reweave on this machine.")
-    which = parser.add_subparsers(dest="which", metavar="studio|models")
+    which = parser.add_subparsers(dest="which", metavar="studio|models|optimising")
     studio.add_arguments(which.add_parser("studio", help="what passes around a model's own computing"))
     models.add_arguments(which.add_parser("models", help="seconds and memory of each model"))
+    optimising.add_arguments(
+        which.add_parser("optimising", help="the optimising models beside plain transcriptions of their papers")
+    )
     chosen = parser.parse_args(arguments)
     try:
         if chosen.which in (None, "studio"):
             studio.run(chosen if chosen.which else parser.parse_args(["studio"]))
         if chosen.which in (None, "models"):
             models.run(chosen if chosen.which else parser.parse_args(["models"]))
+        if chosen.which in (None, "optimising"):
+            optimising.run(chosen if chosen.which else parser.parse_args(["optimising"]))
     except BenchError as error:
         print(error, file=sys.stderr)
         return 1

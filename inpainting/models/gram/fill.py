@@ -25,12 +25,14 @@ from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
 from inpainting.models.gram.resuming import Reached, pixels_of, synthesised_region, with_pixels
 from inpainting.models.gram.start import shifted_window, start_of
 from inpainting.models.gram.synthesis import (
+    FINE_LEVEL_WEIGHT,
     GOOD_ENOUGH,
     SHADING_WEIGHT,
     PatchProblem,
     measured_branch,
     synthesise,
 )
+from inpainting.models.gram.variables import LEVEL_WEIGHT
 
 TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 STOCHASTIC_TAPS = ("pool3", "pool4", "pool5")
@@ -235,6 +237,7 @@ class _Filling:
             surroundings=None if overview is None else overview.surroundings(self.canvas, group),
             boundary_weight=self.params["boundary_weight"],
             shading_weight=SHADING_WEIGHT if self._from_photo() else 0.0,
+            level_weight=FINE_LEVEL_WEIGHT if self._from_photo() else LEVEL_WEIGHT,
             begun=None if begun is None else torch.cat([cut(begun, box) for box in group]),
             # Measured over all of the patch, what is wrong with a hole is thinned by what is right around it.
             good_enough=GOOD_ENOUGH * (float(holes.float().mean()) ** 2 if everywhere else 1.0),
