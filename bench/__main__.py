@@ -1,11 +1,11 @@
-"""`python -m bench [studio|editor|gallery|load|models] …`; without a word, all of them with their defaults."""
+"""`python -m bench [studio|editor|gallery|load|models|optimising] …`; without a word, all of them with their defaults."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import editor, gallery, load, models, studio
+from bench import editor, gallery, load, models, optimising, studio
 from bench.report import BenchError
 
 PARTS = {
@@ -14,6 +14,7 @@ PARTS = {
     "gallery": (gallery, "pages of a gallery of many pictures"),
     "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
     "models": (models, "seconds and memory of each model"),
+    "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
 }
 
 
