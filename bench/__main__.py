@@ -1,4 +1,4 @@
-"""`python -m bench [studio|editor|gallery|load|models|optimising] …`; without a word, all of them with their defaults."""
+"""`python -m bench PART …`, or without a word all of them with their defaults; the parts are in `PARTS`."""
 
 from __future__ import annotations
 
