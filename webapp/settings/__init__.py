@@ -72,7 +72,9 @@ INSTALLED_APPS = [
     "webapp.photos",
     "webapp.jobs",
     "webapp.notifications",
+    "webapp.reviews",
     "webapp.galleries",
+    "webapp.sharing",
     "webapp.operations",
     "webapp.api",
 ]
@@ -188,6 +190,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+
+# How long deleted pictures can be brought back
+TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=1, maximum=3650)
 
 # Sessions, cookies, headers
 _transport = transport_settings()
