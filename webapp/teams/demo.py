@@ -65,6 +65,8 @@ class Demo:
     teams: dict[str, Team] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
     results: list[Version] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    """What to tell whoever made it, besides people and password."""
     chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311  # the same demo each time
 
 
