@@ -78,6 +78,7 @@ export class Panel {
       make("span", { class: "model__title" }, model.title),
       costBadge(model),
       make("span", { class: "model__text" }, model.summary),
+      model.measured ? make("span", { class: "model__measured" }, model.measured) : null,
       source ? make("span", { class: "model__paper" }, source) : null,
     );
   }
