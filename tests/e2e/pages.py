@@ -115,7 +115,8 @@ class EditorPage:
         assert box
         boot = json.loads(self.page.locator("#boot").inner_text() or self.page.locator("#boot").text_content() or "")
         width, height = boot["picture"]["width"], boot["picture"]["height"]
-        scale = min(1.0, min(box["width"] / width, box["height"] / height) * 0.97)
+        most = min(32.0, max(1.0, 320 / max(width, height)))
+        scale = min(most, min(box["width"] / width, box["height"] / height) * 0.97)
         left = box["x"] + (box["width"] - width * scale) / 2
         top = box["y"] + (box["height"] - height * scale) / 2
         return left + share[0] * width * scale, top + share[1] * height * scale

@@ -150,7 +150,7 @@ def _batch_card(batch: Batch) -> BatchCard:
 
 
 def card_out(picture: Picture) -> PictureCard:
-    """One picture of `PictureQuerySet.for_cards`."""
+    """One picture as `webapp.galleries.search.cards` gives it."""
     row = vars(picture)
     return PictureCard(
         id=picture.pk,
@@ -159,8 +159,13 @@ def card_out(picture: Picture) -> PictureCard:
         height=row["latest_height"],
         versions=row["version_count"],
         thumb_url=reverse("version_thumb", args=[row["latest_id"]]),
+        page_url=reverse("picture", args=[picture.pk]),
         edit_url=reverse("editor", args=[picture.pk]),
         changed_at=picture.changed_at,
+        trashed_at=picture.trashed_at,
+        tags=[tag.name for tag in picture.tags.all()],
+        favourite=row["is_favourite"],
+        review=row["review"] or "open",
     )
 
 

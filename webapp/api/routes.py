@@ -11,14 +11,16 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import File, Form, Router, Status, UploadedFile
+from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from webapp.accounts.services import account_for
-from webapp.api.pages import picture_page
-from webapp.api.payloads import abilities_out, batch_out, job_out, models_out, picture_out
-from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn
-from webapp.api.seen import REFUSED, editable_version, visible_picture, visible_team
+from webapp.api.payloads import abilities_out, batch_out, card_out, job_out, models_out, picture_out
+from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn, TitleIn
+from webapp.api.searches import SearchIn
+from webapp.api.seen import REFUSED, caller, editable_version, visible_picture, visible_team
 from webapp.errors import Refusal, not_found
+from webapp.galleries.search import find_page
+from webapp.galleries.services import rename, throw_away
 from webapp.jobs.batches import cancel_batch, submit_batch
 from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import cancel_job, submit_job
@@ -60,10 +62,18 @@ def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
         return Status(201, picture_out(picture, owner))
 
 
-@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="My pictures", tags=["pictures"])
-def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePage:
-    """Your pictures, latest change first, 24 at a time; `next` is the cursor of the following page."""
-    return picture_page(request.user, cursor)
+@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="A gallery", tags=["pictures"])
+def list_pictures(request: HttpRequest, wanted: Query[SearchIn], cursor: str | None = None) -> PicturePage:
+    """Your pictures, or a team's, 24 at a time; `next` is the cursor of the following page of the same search."""
+    page = find_page(request.user, wanted.as_search(), cursor)
+    return PicturePage(items=[card_out(row) for row in page.pictures], next=page.next)
+
+
+@router.patch("/pictures/{uuid:picture_id}", response={200: TitleIn, **REFUSED}, summary="Rename", tags=["pictures"])
+def rename_picture(request: HttpRequest, picture_id: UUID, change: TitleIn) -> TitleIn:
+    """Give a picture another title."""
+    picture = visible_picture(request, picture_id)
+    return TitleIn(title=rename(caller(request), picture, change.title).title)
 
 
 @router.get(
@@ -78,10 +88,8 @@ def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
     "/pictures/{uuid:picture_id}", response={204: None, **REFUSED}, summary="Delete a picture", tags=["pictures"]
 )
 def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
-    """Delete a picture with its versions, masks, jobs and files."""
-    picture = visible_picture(request, picture_id)
-    policies.require(policies.can_delete, request.user, picture)
-    services.delete_picture(picture)
+    """Put a picture into the trash; it can be brought back for some days. Its jobs are called off."""
+    throw_away(caller(request), [picture_id])
     return Status(204, None)
 
 

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
+from webapp.accounts.models import User
 from webapp.api.schemas import ErrorOut
 from webapp.errors import not_found
 from webapp.photos.models import Picture, Version
@@ -14,6 +15,13 @@ from webapp.teams import policies
 from webapp.teams.models import Team
 
 REFUSED: dict[Any, Any] = {(400, 401, 403, 404, 409, 413, 422, 429): ErrorOut}
+
+
+def caller(request: HttpRequest) -> User:
+    """Who calls, as an account or a guest; raises `Refusal` (404) for a visitor, who has nothing to call for."""
+    if not isinstance(request.user, User):
+        raise not_found()
+    return request.user
 
 
 def visible_version(request: HttpRequest, version_id: UUID) -> Version:

@@ -10,6 +10,7 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
@@ -17,9 +18,14 @@ from django.db import InterfaceError, OperationalError, connection, models, tran
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
+from webapp.errors import Refusal
+
 logger = logging.getLogger(__name__)
 
-_SETTLED = timedelta(days=1)
+SETTLED = timedelta(days=1)
+"""How old a file is before a missing row means anything."""
+STORAGE_FAILURES = (BotoCoreError, ClientError)
+"""What a bucket raises; a local folder raises `OSError`."""
 _written: ContextVar[list[tuple[Storage, str]]] = ContextVar("files written since the block began")
 
 
@@ -64,7 +70,13 @@ def write_file(field: FieldFile, suffix: str, data: bytes) -> None:
     name = field.field.generate_filename(field.instance, f"file{suffix}")
     # The name is nobody else's, so it can be noted before: a full disk leaves the beginning of a file.
     written.append((field.storage, name))
-    field.name = field.storage.save(name, ContentFile(data), max_length=field.field.max_length)
+    try:
+        field.name = field.storage.save(name, ContentFile(data), max_length=field.field.max_length)
+    except STORAGE_FAILURES as error:
+        logger.error("A file could not be stored: %s", error)
+        raise Refusal(
+            "storage_away", "The picture store cannot be reached at the moment. Try again shortly.", status=503
+        ) from error
     written[-1] = (field.storage, field.name)
     setattr(field.instance, field.field.attname, field.name)
 
@@ -79,7 +91,7 @@ def remove_file(storage: Storage, name: str) -> None:
     """Delete a file; one that cannot be deleted is logged, because its row is gone already."""
     try:
         storage.delete(name)
-    except OSError as error:
+    except (OSError, *STORAGE_FAILURES) as error:
         logger.error("The file %s could not be deleted: %s", name, error)
 
 
@@ -93,7 +105,7 @@ def remove_file_with_row(sender: type[models.Model], instance: Any, using: str, 
         transaction.on_commit(remove, using=using, robust=True)
 
 
-def stray_files(older_than: timedelta = _SETTLED) -> Iterator[tuple[Storage, str]]:
+def stray_files(older_than: timedelta = SETTLED) -> Iterator[tuple[Storage, str]]:
     """Stored files without a row, leaving out young ones, whose row may just be on its way."""
     newest = timezone.now() - older_than
     for model in apps.get_app_config("photos").get_models():

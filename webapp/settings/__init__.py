@@ -72,7 +72,9 @@ INSTALLED_APPS = [
     "webapp.photos",
     "webapp.jobs",
     "webapp.notifications",
+    "webapp.reviews",
     "webapp.galleries",
+    "webapp.sharing",
     "webapp.operations",
     "webapp.api",
 ]
@@ -163,6 +165,7 @@ ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
 ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
 # Room for one person's own pictures, in bytes; 0 for no limit. Teams have quotas of their own.
 STORAGE_PER_USER = env_int("STORAGE_PER_USER_MB", 0, minimum=0, maximum=100_000_000) * 1024 * 1024
+GUEST_DAYS = env_int("GUEST_DAYS", 30, minimum=0, maximum=10_000)
 GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
 UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 
@@ -187,6 +190,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
+
+# How long deleted pictures can be brought back
+TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=1, maximum=3650)
 
 # Sessions, cookies, headers
 _transport = transport_settings()

@@ -33,7 +33,15 @@
  *   results: string[]}} PastBatch
  * @typedef {{batch: string, source: string, mask_url: string, created_at: string, jobs: Job[]}} Batch
  * @typedef {{id: string, title: string, width: number, height: number, versions: number, thumb_url: string,
- *   edit_url: string, changed_at: string}} PictureCard
+ *   page_url: string, edit_url: string, changed_at: string, trashed_at: string | null, tags: string[],
+ *   favourite: boolean, review: "open" | "approved" | "changes"}} PictureCard
+ * @typedef {{id: string, name: string, username: string}} Person
+ * @typedef {{version: string, reviewer: Person, state: "approved" | "changes", note: string, decided_at: string}} Verdict
+ * @typedef {{id: string, version: string, thread: string | null, author: Person, text: string,
+ *   spot: [number, number] | null, mentions: string[], created_at: string, edited_at: string | null,
+ *   settled_at: string | null}} Comment
+ * @typedef {{status: "open" | "approved" | "changes", verdicts: Verdict[], comments: Comment[],
+ *   scores: {version: string, wins: number, votes: number}[], people: Person[]}} Reviews
  * @typedef {{id: string, kind: string, text: string, url: string, created_at: string, read: boolean}} Notice
  * @typedef {{picture: Picture, models: Model[], abilities: {select: string[]},
  *   urls: {api: string, socket: string, home: string, pictures: string}}} Boot

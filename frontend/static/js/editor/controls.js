@@ -23,6 +23,7 @@ export class Controls {
     this.objectOptions = byId("object-options", HTMLElement);
     this.autoRun = byId("auto-run", HTMLInputElement);
     this.eye = byId("peek", HTMLButtonElement);
+    this.selectText = byId("select-text", HTMLButtonElement);
     this.noText = byId("no-text", HTMLElement);
     this.size.addEventListener("input", () => editor.hand.setBrush(sliderToSize(this.size.valueAsNumber, MAX_BRUSH)));
     this.autoRun.addEventListener("change", () => editor.setAutoRun(this.autoRun.checked));
@@ -46,6 +47,9 @@ export class Controls {
     this.eye.disabled = !editor.canCompare;
     editor.edge.follow();
     this.noText.hidden = editor.work.abilities.includes("text");
+    // A hidden description would be read out all the same.
+    if (this.noText.hidden) this.selectText.removeAttribute("aria-describedby");
+    else this.selectText.setAttribute("aria-describedby", this.noText.id);
     this.autoRun.checked = editor.autoRun;
     const { id } = hand.tool;
     this.wandOptions.hidden = id !== "wand";
