@@ -1,35 +1,42 @@
-"""`python -m bench [studio|models|gallery] …`; without a word, all with their defaults."""
+"""`python -m bench [studio|editor|load|models|gallery] …`; without a word, all of them with their defaults."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import gallery, models, studio
+from bench import editor, gallery, load, models, studio
 from bench.report import BenchError
+
+PARTS = {
+    "studio": (studio, "what passes around a model's own computing"),
+    "editor": (editor, "frame times of the mask editor on a large photo"),
+    "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
+    "models": (models, "seconds and memory of each model"),
+    # Last: it sets up the website inside this process.
+    "gallery": (gallery, "pages of a gallery of many pictures"),
+}
 
 
 def main(arguments: list[str]) -> int:
-    """The command line; the exit status."""
+    """The command line; the exit status. What cannot be measured does not keep the other parts from it."""
     parser = argparse.ArgumentParser(prog="python -m bench", description="Measure Reweave on this machine.")
-    which = parser.add_subparsers(dest="which", metavar="studio|models|gallery")
-    studio.add_arguments(which.add_parser("studio", help="what passes around a model's own computing"))
-    models.add_arguments(which.add_parser("models", help="seconds and memory of each model"))
-    gallery.add_arguments(which.add_parser("gallery", help="pages of a gallery of many pictures"))
+    which = parser.add_subparsers(dest="which", metavar="|".join(PARTS))
+    for name, (part, words) in PARTS.items():
+        part.add_arguments(which.add_parser(name, help=words))
     chosen = parser.parse_args(arguments)
+    wanted = [chosen] if chosen.which else [parser.parse_args([name]) for name in PARTS]
+    status = 0
     try:
-        if chosen.which in (None, "studio"):
-            studio.run(chosen if chosen.which else parser.parse_args(["studio"]))
-        if chosen.which in (None, "models"):
-            models.run(chosen if chosen.which else parser.parse_args(["models"]))
-        if chosen.which in (None, "gallery"):
-            gallery.run(chosen if chosen.which else parser.parse_args(["gallery"]))
-    except BenchError as error:
-        print(error, file=sys.stderr)
-        return 1
+        for one in wanted:
+            try:
+                PARTS[one.which][0].run(one)
+            except BenchError as error:
+                print(error, file=sys.stderr)
+                status = 1
     except KeyboardInterrupt:
         return 130
-    return 0
+    return status
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from inpainting.imaging.correspondence import PATCH, find_sources
 from inpainting.imaging.detail import DetailSource
 from inpainting.imaging.photo import BoolMask, Photo
 from inpainting.imaging.working import WorkingCrop, make_working_crop, soften_edge
+from inpainting.model_cache import ModelCache, SmallerCrops
 from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
 from inpainting.results import (
     LivePreview,
@@ -43,12 +44,16 @@ class Engine:
     """Loads models once and fills photos with them; torch is imported only when a model needs it.
 
     `device` is ``"auto"``, ``"cpu"`` or ``"cuda"``; it is looked at when the first model that can use it is loaded.
-    Models may keep state while they run: let one thread at a time use an engine.
+    Models may keep state while they run: let one thread at a time use an engine. Models whose weights together take
+    more than `model_memory` bytes (None: any number) are dropped, those used longest ago first.
     """
 
-    def __init__(self, device: str = "auto") -> None:
+    def __init__(self, device: str = "auto", *, model_memory: int | None = None) -> None:
         self.device = device
-        self._models: dict[str, FillModel] = {}
+        self.models = ModelCache(model_memory)
+        self.largest_crop: int | None = None
+        """When set, crops are brought down to this long side although the model could take larger ones: needs less
+        memory, and shows less of the surroundings in detail."""
 
     def fill(
         self,
@@ -112,13 +117,19 @@ class Engine:
             _compute(loaded, plans)
             return [plan.finish(loaded) for plan in plans]
 
+    def working_side(self, model: str) -> int | None:
+        """The long side that crops are brought down to for the model called `model`; None when it takes any."""
+        return self._load(get_entry(model)).working_side
+
     def _load(self, entry: ModelEntry) -> FillModel:
-        if entry.key not in self._models:
+        def load() -> FillModel:
             device = resolve_device(self.device) if entry.needs_torch else "cpu"
             module, name = entry.factory.split(":")
             factory: Callable[[ModelEntry, str], FillModel] = getattr(importlib.import_module(module), name)
-            self._models[entry.key] = factory(entry, device)
-        return self._models[entry.key]
+            return factory(entry, device)
+
+        model = self.models.get(entry.key, load)
+        return model if self.largest_crop is None else SmallerCrops(model, self.largest_crop)
 
     def _refined(self, model: FillModel) -> FillModel:
         """`model`, with T-MAD's patch network after it."""

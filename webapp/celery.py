@@ -13,5 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery("reweave", include=["webapp.jobs.tasks", "webapp.notifications.tasks", "webapp.galleries.tasks"])
+app = Celery(
+    "reweave",
+    include=["webapp.jobs.tasks", "webapp.notifications.tasks", "webapp.accounts.tasks", "webapp.galleries.tasks"],
+)
 app.conf.update(settings.CELERY)

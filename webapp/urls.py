@@ -6,6 +6,8 @@ from django.urls import include, path
 from webapp.operations.metrics import metrics
 from webapp.sharing.manage import shares
 
+handler500 = "webapp.errors.server_error"
+
 urlpatterns = [
     path("", include("webapp.galleries.urls")),
     path("files/", include("webapp.photos.urls")),

@@ -26,6 +26,10 @@ class FillError(ValueError):
     """A photo or mask that cannot be filled; the text is meant for people."""
 
 
+class OutOfMemory(FillError):
+    """There was too little memory; the same may work with a smaller crop or on another device."""
+
+
 @dataclass(slots=True)
 class Step:
     """One sign of life from a running model."""

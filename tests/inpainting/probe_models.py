@@ -65,3 +65,34 @@ class Vandal(Recording):
         job.image[...] = 0.3
         job.mask[...] = False
         return output
+
+
+class Hungry(Recording):
+    """Runs out of a graphics card's memory, as PyTorch says it, on crops above `BEARABLE` pixels."""
+
+    BEARABLE = 300 * 300
+    working_side = None
+
+    def fill(self, job: FillInput) -> FillOutput:
+        import torch
+
+        if job.mask.size > self.BEARABLE:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+        return super().fill(job)
+
+
+class Insatiable(Hungry):
+    BEARABLE = 0
+
+
+class Heavy(Recording):
+    """Holds weights of a known size, one network in a list and its weights once more under another name."""
+
+    BYTES = 4 * (500 * 500 + 500)
+
+    def __init__(self, *args: Any) -> None:
+        import torch
+
+        super().__init__(*args)
+        self.parts = {"networks": [torch.nn.Linear(500, 500)]}
+        self.shared = self.parts["networks"][0]

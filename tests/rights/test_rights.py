@@ -23,6 +23,7 @@ pytestmark = pytest.mark.django_db
 
 METHODS = ("get", "post", "put", "patch", "delete", "options", "trace")
 HARMLESS = {"options", "trace"}
+TO_SIGN_IN = ("/accounts/login/", "/accounts/reauthenticate/", "/accounts/2fa/reauthenticate/", "/admin/login/")
 SAME_FOR_EVERY_METHOD = {"api/openapi.json", "api/docs"}
 """The API's description, which is only ever shown."""
 CASES = [(row, subject) for row in rows() for subject in row.who]
@@ -42,7 +43,7 @@ def ask(world: World, who: str, method: str, url: str, **body: Any) -> tuple[Htt
 def is_refused(answer: HttpResponseBase) -> bool:
     """Told to sign in, told no, or told that there is nothing."""
     if answer.status_code in (301, 302):
-        return answer.headers["Location"].startswith(("/accounts/login/", "/admin/login/"))
+        return answer.headers["Location"].startswith(TO_SIGN_IN)
     return answer.status_code in (401, 403, 404, 405)
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+from allauth.account.internal.userkit import user_id_to_str
 from django.conf import settings
 from django.test import Client
 from django.utils import timezone
@@ -59,7 +60,9 @@ class World:
             client = Client()
             client.force_login(user)
             session = client.session
-            session["account_authentication_methods"] = [{"method": "password", "at": time.time()}]
+            given = {"method": "password", "at": time.time() + 3600, "reauthenticated": True}
+            session["account_authentication_methods"] = [given]
+            session["account_authentication_methods_user"] = user_id_to_str(user)
             session.save()
             self.sessions[who] = client.cookies[settings.SESSION_COOKIE_NAME].value
 

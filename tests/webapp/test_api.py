@@ -42,7 +42,7 @@ JOB = {
     *("fraction", "steps_done", "steps_total", "seconds_left", "preview", "error", "error_code", "created_at"),
     *("started_at", "finished_at", "timings", "kind", "selection"),
 }
-MODEL = {"key", "title", "summary", "cost", "paper", "params"}
+MODEL = {"key", "title", "summary", "cost", "measured", "paper", "params"}
 PARAM = {"name", "kind", "default", "label", "help", "minimum", "maximum", "choices"}
 
 

@@ -10,7 +10,7 @@ from django.urls import reverse
 from ninja import Schema
 from ninja.responses import NinjaJSONEncoder
 
-from inpainting.catalog import ModelEntry, Paper, offered
+from inpainting.catalog import ModelEntry, Paper, Standing, offered, standings
 from webapp.accounts.models import User
 from webapp.api.schemas import (
     AbilitiesOut,
@@ -48,7 +48,8 @@ def as_json(shape: Schema) -> dict[str, Any]:
 
 def models_out() -> list[ModelOut]:
     """Every model that can be used here, in the order to show them."""
-    return [_model_out(entry) for entry in offered()]
+    measured = standings()
+    return [_model_out(entry, measured.get(entry.key)) for entry in offered()]
 
 
 def abilities_out() -> AbilitiesOut:
@@ -168,13 +169,14 @@ def card_out(picture: Picture) -> PictureCard:
     )
 
 
-def _model_out(entry: ModelEntry) -> ModelOut:
+def _model_out(entry: ModelEntry, standing: Standing | None) -> ModelOut:
     paper = entry.paper
     return ModelOut(
         key=entry.key,
         title=entry.title,
         summary=entry.summary,
         cost=entry.cost,
+        measured=standing.sentence if standing else "",
         paper=None if paper is None else _paper_out(paper),
         params=[
             ParamOut(

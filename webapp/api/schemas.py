@@ -43,6 +43,8 @@ class ModelOut(Schema):
     title: str
     summary: str
     cost: Cost
+    measured: str
+    """How it compares with the others where it was measured; may be empty."""
     paper: PaperOut | None
     params: list[ParamOut]
 

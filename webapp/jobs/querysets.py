@@ -1,11 +1,14 @@
-"""Which jobs and batches a person may see."""
+"""Which jobs and batches a person may see, and which workers are alive."""
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db import models
+from django.db.models.functions import Now
 
 from webapp.photos.querysets import seen_by
 
@@ -29,3 +32,9 @@ class BatchQuerySet(models.QuerySet[Any]):
     def visible_to(self, user: User | AnonymousUser) -> Self:
         """Batches that `user` may watch: those on pictures that they may open, whoever asked for them."""
         return self.filter(seen_by(user, "picture")) if user.is_authenticated else self.none()
+
+
+class WorkerQuerySet(models.QuerySet[Any]):
+    def alive(self) -> Self:
+        """Processes that gave a sign of life lately, by the database's clock, which wrote it."""
+        return self.filter(seen_at__gte=Now() - timedelta(seconds=settings.JOBS.stale_after))

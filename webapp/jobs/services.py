@@ -6,12 +6,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
@@ -99,8 +97,7 @@ def submit_selection(owner: User, version: Version, hint: Mask, *, kind: str) ->
 
 def abilities() -> list[str]:
     """What can be selected here. Objects need nothing special; anything else needs a living worker that says so."""
-    seen_since = Now() - timedelta(seconds=settings.JOBS.stale_after)
-    workers = WorkerSeen.objects.filter(seen_at__gte=seen_since).values_list("abilities", flat=True)
+    workers = WorkerSeen.objects.alive().values_list("abilities", flat=True)
     able = {"object"}.union(*workers)
     return [kind for kind in SELECTIONS if kind in able]
 
@@ -115,7 +112,7 @@ def _submit(job: Job, *, by_staff: str = "") -> tuple[Job, bool]:
         try:
             with transaction.atomic():
                 if not by_staff:
-                    check_limits(owner)
+                    check_limits(owner, job.picture.team)
                     quotas.check_compute(job.picture.team)
                     quotas.check_room(owner, job.picture.team)
                 # A selection makes a mask, not a picture: there is nothing in it to review.

@@ -36,6 +36,7 @@ __all__ = [
     "normalise_mask",
     "read_mask",
     "read_version",
+    "store_picture",
 ]
 
 
@@ -50,7 +51,7 @@ def add_picture(owner: User, name: str, data: bytes, *, team: Team | None = None
     _count_upload(owner)
     if len(data) > settings.MAX_UPLOAD_BYTES:
         raise too_big()
-    return _store_picture(owner, title_from(name), data, team)
+    return store_picture(owner, title_from(name), data, team)
 
 
 def add_sample(owner: User, name: str, *, team: Team | None = None) -> Picture:
@@ -61,7 +62,7 @@ def add_sample(owner: User, name: str, *, team: Team | None = None) -> Picture:
         raise Refusal("no_such_sample", f"There is no sample of this name. There are: {offered}.", status=404)
     _check_may_add(owner, team)
     _count_upload(owner)
-    return _store_picture(owner, sample.title, sample.path.read_bytes(), team)
+    return store_picture(owner, sample.title, sample.path.read_bytes(), team)
 
 
 def delete_picture(picture: Picture) -> None:
@@ -207,7 +208,8 @@ def _count_upload(owner: User) -> None:
     )
 
 
-def _store_picture(owner: User, title: str, data: bytes, team: Team | None) -> Picture:
+def store_picture(owner: User, title: str, data: bytes, team: Team | None) -> Picture:
+    """`add_picture` for programs: without the limits on people, but with the quotas."""
     quotas.check_storage(owner, team, len(data))
     with decoding_slots:
         photo = _decode_upload(data)

@@ -80,6 +80,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "webapp.operations.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -164,6 +165,7 @@ ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
 ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
 # Room for one person's own pictures, in bytes; 0 for no limit. Teams have quotas of their own.
 STORAGE_PER_USER = env_int("STORAGE_PER_USER_MB", 0, minimum=0, maximum=100_000_000) * 1024 * 1024
+GUEST_DAYS = env_int("GUEST_DAYS", 30, minimum=0, maximum=10_000)
 GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
 UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 

@@ -4,7 +4,8 @@
  * @typedef {{name: string, kind: "int" | "float" | "bool" | "choice", default: any, label: string, help: string,
  *   minimum: number | null, maximum: number | null, choices: string[]}} Param
  * @typedef {{authors: string, title: string, year: number, link: string}} Paper
- * @typedef {{key: string, title: string, summary: string, cost: string, paper: Paper | null, params: Param[]}} Model
+ * @typedef {{key: string, title: string, summary: string, cost: string, measured: string, paper: Paper | null,
+ *   params: Param[]}} Model
  * @typedef {{known_pixels?: number, changed_pixels?: number}} Proof
  * @typedef {{id: string, parent: string | null, model: string, model_title: string, params: Record<string, any>,
  *   seed: number | null, width: number, height: number, bytes: number, created_at: string, mask_url: string | null,
@@ -42,7 +43,8 @@
  * @typedef {{status: "open" | "approved" | "changes", verdicts: Verdict[], comments: Comment[],
  *   scores: {version: string, wins: number, votes: number}[], people: Person[]}} Reviews
  * @typedef {{id: string, kind: string, text: string, url: string, created_at: string, read: boolean}} Notice
- * @typedef {{picture: Picture, models: Model[], urls: {api: string, socket: string, home: string, pictures: string}}} Boot
+ * @typedef {{picture: Picture, models: Model[], abilities: {select: string[]},
+ *   urls: {api: string, socket: string, home: string, pictures: string}}} Boot
  */
 
 export {};
