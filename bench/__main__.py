@@ -1,11 +1,11 @@
-"""`python -m bench [studio|editor|load|models|gallery] …`; without a word, all of them with their defaults."""
+"""`python -m bench PART …`, or without a word all of them with their defaults; the parts are in `PARTS`."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 
-from bench import editor, gallery, load, models, studio
+from bench import editor, gallery, load, models, optimising, studio
 from bench.report import BenchError
 
 PARTS = {
@@ -13,6 +13,7 @@ PARTS = {
     "editor": (editor, "frame times of the mask editor on a large photo"),
     "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
     "models": (models, "seconds and memory of each model"),
+    "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
     # Last: it sets up the website inside this process.
     "gallery": (gallery, "pages of a gallery of many pictures"),
 }

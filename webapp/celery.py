@@ -13,8 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery(
-    "reweave",
-    include=["webapp.jobs.tasks", "webapp.notifications.tasks", "webapp.accounts.tasks", "webapp.galleries.tasks"],
-)
+PARTS = ("jobs", "notifications", "accounts", "galleries")
+"""Apps with tasks of their own."""
+
+app = Celery("reweave", include=[f"webapp.{part}.tasks" for part in PARTS])
 app.conf.update(settings.CELERY)
