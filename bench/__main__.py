@@ -11,10 +11,11 @@ from bench.report import BenchError
 PARTS = {
     "studio": (studio, "what passes around a model's own computing"),
     "editor": (editor, "frame times of the mask editor on a large photo"),
-    "gallery": (gallery, "pages of a gallery of many pictures"),
     "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
     "models": (models, "seconds and memory of each model"),
     "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
+    # Last: it sets up the website inside this process.
+    "gallery": (gallery, "pages of a gallery of many pictures"),
 }
 
 
