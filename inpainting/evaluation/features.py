@@ -68,7 +68,10 @@ class Viewer:
         self._lpips: LPIPS | None = None
         self._inception: Inception | None = None
         try:
-            self._lite0 = EfficientNetLite0(_TAPS).to(self.device, memory_format=torch.channels_last)
+            self._lite0 = EfficientNetLite0(_TAPS).to(self.device)
+            for tensor in self._lite0.buffers():
+                if tensor.ndim == 4:
+                    tensor.data = tensor.contiguous(memory_format=torch.channels_last)  # quicker on CPUs
         except BackboneError as error:
             self.missing |= {"lite0_distance": str(error), "frechet_lite0": str(error)}
         if published:

@@ -79,7 +79,7 @@ MEASURES: tuple[Measure, ...] = (
         "higher",
         4,
         "Wang, Simoncelli and Bovik 2003: five scales, weights .0448 .2856 .3001 .2363 .1333, windows as SSIM's; as "
-        "torchmetrics 1.9 with data_range 255. Needs sides of at least 161 px.",
+        "torchmetrics 1.9 with data_range 255. Needs sides of at least 176 px.",
     ),
     Measure(
         "lite0_distance",

@@ -20,8 +20,8 @@ SSIM_WINDOW, SSIM_SIGMA = 11, 1.5
 _C1, _C2 = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 MS_SSIM_WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Of the five scales, finest first (Wang, Simoncelli and Bovik 2003)."""
-MS_SSIM_LEAST_SIDE = 161
-"""Below, the coarsest scale is narrower than the window."""
+MS_SSIM_LEAST_SIDE = 176
+"""Below, the coarsest scale has less than the window's eleven pixels."""
 
 
 def l1_mean(truth: RGB, result: RGB) -> float:
@@ -65,7 +65,7 @@ def ms_ssim(truth: RGB, result: RGB) -> float:
     `ssim`, means over all three channels together, negative means count as 0. As in torchmetrics 1.9
     (``multiscale_structural_similarity_index_measure`` with ``data_range=255``), whose number this is: the picture
     is mirrored at its border, and of the windows that reach over it only the coarsest scale's are counted. Needs sides
-    of at least 161 px; raises `ValueError` for smaller pictures.
+    of at least 176 px; raises `ValueError` for smaller pictures.
     """
     _check_side(truth, MS_SSIM_LEAST_SIDE, "MS-SSIM")
     return _multi_scale(truth, result, _similarity(truth.astype(np.float64), result.astype(np.float64)))
