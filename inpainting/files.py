@@ -84,16 +84,20 @@ def pictures_by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` has either its old content or all of the new one; makes missing folders."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` so that `path` has either its old content or all of the new one; makes missing folders.
+
+    Without `durable` this holds when the process dies, but not when the whole machine does; it is much quicker.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # temporary files are private; results get the usual rights

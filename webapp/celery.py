@@ -13,5 +13,5 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery("reweave", include=["webapp.jobs.tasks"])
+app = Celery("reweave", include=["webapp.jobs.tasks", "webapp.evaluations.tasks"])
 app.conf.update(settings.CELERY)

@@ -10,6 +10,7 @@ urlpatterns = [
     path("files/", include("webapp.photos.urls")),
     path("files/jobs/", include("webapp.jobs.urls")),
     path("operations/", include("webapp.operations.urls")),
+    path("evaluations/", include("webapp.evaluations.urls")),
     path("metrics", metrics, name="metrics"),
     path("api/", include("webapp.api.urls")),
     path("accounts/", include("allauth.urls")),

@@ -64,14 +64,14 @@ class Store:
         wanted = {**facts, "revision": REVISION}
         if known is not None and known["facts"] == wanted and (known["inception"] is None) == (inception is None):
             return
-        write_atomically(folder / "truth.png", png(case.truth))
-        write_atomically(folder / "hole.png", encode_mask(case.hole))
+        _write(folder / "truth.png", png(case.truth))
+        _write(folder / "hole.png", encode_mask(case.hole))
         packed = {
             "facts": wanted,
             "cells": pack(cells),
             "inception": None if inception is None else pack(inception),
         }
-        write_atomically(path, json.dumps(packed).encode())
+        _write(path, json.dumps(packed).encode())
 
     def case_facts(self, case_id: str) -> dict[str, Any]:
         """What `add_case` was given, without the features."""
@@ -93,16 +93,21 @@ class Store:
         kept = self._read(self._work / case.id / f"{contestant.slug}.json")
         if kept is None or kept["recipe"] != recipe or kept["row"]["error"]:
             return None
-        if not self.picture(case.id, contestant.slug).is_file():
+        try:
+            written = self.picture(case.id, contestant.slug).stat().st_size
+        except FileNotFoundError:
+            return None
+        if written != kept["bytes"]:  # the machine went down before the disk had it
             return None
         return Row.from_json(kept["row"])
 
     def keep(self, row: Row, contestant: Contestant, recipe: str, result: RGB | None) -> None:
         """The picture first, then its row: a row that is there has its picture."""
-        if result is not None:
-            write_atomically(self.picture(row.case, contestant.slug), png(result))
-        packed = {"recipe": recipe, "row": row.as_json()}
-        write_atomically(self._work / row.case / f"{contestant.slug}.json", json.dumps(packed).encode())
+        data = b"" if result is None else png(result)
+        if data:
+            _write(self.picture(row.case, contestant.slug), data)
+        packed = {"recipe": recipe, "row": row.as_json(), "bytes": len(data)}
+        _write(self._work / row.case / f"{contestant.slug}.json", json.dumps(packed).encode())
 
     def picture(self, case_id: str, name: str) -> Path:
         """Where a case's ``truth``, ``hole`` or a contestant's result lies."""
@@ -119,6 +124,11 @@ class Store:
         except (FileNotFoundError, ValueError):
             return None
         return kept
+
+
+def _write(path: Path, data: bytes) -> None:
+    """One of very many files, each of which can be made again."""
+    write_atomically(path, data, durable=False)
 
 
 def recipe_of(case: Case, contestant: Contestant, *, seed: int, missing: dict[str, str]) -> str:

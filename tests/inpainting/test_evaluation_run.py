@@ -19,8 +19,10 @@ from PIL import Image
 from skimage.metrics import structural_similarity
 
 from inpainting.catalog import CatalogError
+from inpainting.cli import main
 from inpainting.engine import Engine
 from inpainting.evaluation.cases import cases_of_folder
+from inpainting.evaluation.cli import add_commands
 from inpainting.evaluation.commands import read_votes, write_report
 from inpainting.evaluation.contestants import make_contestant, parse_contestants
 from inpainting.evaluation.features import Viewer
@@ -39,16 +41,21 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "inpainting", "evaluate", *map(str, arguments)]
 
 
-def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+def given(photos: Path, out: Path) -> list[str]:
+    """Three contestants on small photos: the wishes of the whole and of the interrupted run."""
+    models = "telea,navier-stokes,telea:radius=9"
+    return [
+        *("--photos", str(photos), "--protocol", "irregular", "--models", models),
+        *("--size", "256", "--seed", "5", "--device", "cpu", "-o", str(out)),
+    ]
 
 
 @pytest.fixture(scope="module")
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Six photos of several formats; one name that HTML must escape."""
+    """Photos of several formats; one name that HTML must escape."""
     folder = tmp_path_factory.mktemp("photos")
     rng = np.random.default_rng(7)
-    for number, name in enumerate(("a.jpg", "b.png", "c & <i>.png", "d.webp", "e.png", "f.jpg")):
+    for number, name in enumerate(("a.jpg", "b.png", "c & <i>.png")):
         coarse = rng.integers(0, 256, (9 + number, 12, 3), dtype=np.uint8)
         pixels = cv2.resize(coarse, (230, 200 + 10 * number), interpolation=cv2.INTER_CUBIC)
         Image.fromarray(np.asarray(pixels, np.uint8)).save(folder / name)
@@ -65,12 +72,8 @@ def numbers(report: Path) -> list[dict[str, str]]:
 def report(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole evaluation, never interrupted."""
     out = tmp_path_factory.mktemp("report") / "whole"
-    done = run(
-        "--photos", photos, "--protocol", "irregular", "--models", "telea,navier-stokes,telea:radius=9", "--size", "256",
-        "--seed", "5", "-o", out, "--title", "A <b>bold</b> title",
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert "LPIPS (VGG) was not computed" in done.stderr
+    arguments = [*given(photos, out), "--title", "A <b>bold</b> title"]
+    assert main(["evaluate", *arguments], more=add_commands) == 0
     return out
 
 
@@ -79,11 +82,8 @@ def test_an_evaluation_killed_at_any_point_goes_on_to_the_same_numbers(
     photos: Path, report: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "killed"
-    again = command(
-        "--photos", photos, "--protocol", "irregular", "--models", "telea,navier-stokes,telea:radius=9", "--seed", "5",
-        "-o", out,
-    )  # fmt: skip
-    for wanted in (4, 40):
+    again = command(*given(photos, out))
+    for wanted in (4, 30):
         process = subprocess.Popen(again, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 120
         while len(list(out.glob("work/*/*.json"))) < wanted and time.monotonic() < deadline and process.poll() is None:
@@ -95,7 +95,7 @@ def test_an_evaluation_killed_at_any_point_goes_on_to_the_same_numbers(
     # What a crash of the machine may leave: half a temporary file, and a row without its picture.
     (out / "work" / ".row.json.abc.part").write_bytes(b"{")
     next(out.glob("pictures/*/telea.png")).unlink()
-    finished = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, check=False, timeout=200)
+    finished = subprocess.run(again, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
     assert finished.returncode == 0, finished.stderr
     assert "were there from before" in finished.stdout
     assert numbers(out) == numbers(report)
@@ -103,18 +103,15 @@ def test_an_evaluation_killed_at_any_point_goes_on_to_the_same_numbers(
     summaries = [json.loads((folder / "summary.json").read_text()) for folder in (out, report)]
     for key in ("psnr", "ssim", "lite0_distance", "seam_error"):
         assert summaries[0]["overall"][key] == summaries[1]["overall"][key]
-        assert summaries[0]["by_bin"].keys() == summaries[1]["by_bin"].keys()
+        assert summaries[0]["by_bin"]["20–30 %"][key] == summaries[1]["by_bin"]["20–30 %"][key]
 
 
 def test_an_independent_scorer_comes_to_the_same_numbers(report: Path) -> None:
     """From the files of the report alone, with libraries of its own."""
     rows = numbers(report)
-    assert len(rows) == 6 * 5 * 3
-    for row in rows[::7]:
+    assert len(rows) == 3 * 5 * 3
+    for row in [row for row in rows if row["model"] == "telea"][::4]:
         folder = report / "pictures" / row["case"]
-        slug = next(path.stem for path in folder.glob("telea*.png")) if row["model"] == "telea" else None
-        if slug is None:
-            continue
         truth, hole, result = (
             np.asarray(Image.open(folder / f"{name}.png")) for name in ("truth", "hole", row["model"])
         )
@@ -137,19 +134,19 @@ def test_every_model_sees_the_same_holes_and_means_are_over_the_same_cases(repor
     for row in numbers(report):
         holes.setdefault(row["case"], set()).add(row["hole_sha256"])
     assert {len(found) for found in holes.values()} == {1}
-    assert len(holes) == 30
+    assert len(holes) == 15
     counts = {cell["n"] for columns in summary["overall"].values() for cell in columns.values()}
-    assert counts == {30}
-    assert [part["cases"] for part in summary["bins"]] == [6] * 5
+    assert counts == {15}
+    assert [part["cases"] for part in summary["bins"]] == [3] * 5
     rows = [row for row in numbers(report) if row["model"] == "navier-stokes"]
     mean = np.mean([float(row["psnr"]) for row in rows])
     assert summary["overall"]["psnr"]["navier-stokes"]["mean"] == pytest.approx(mean)
-    assert summary["photos"] == 6
-    assert any("Only 6 photos" in text for text in summary["warnings"])
+    assert summary["photos"] == 3
+    assert any("Only 3 photos" in text for text in summary["warnings"])
     assert not any(
         cell.get("to_best", {}).get("certain") for columns in summary["overall"].values() for cell in columns.values()
     )
-    assert set(summary["not_computed"]) == {"lpips", "fid"}
+    assert set(summary["not_computed"]) == {"lpips", "fid", "frechet_lite0"}  # too few patches for the last
 
 
 class _Page(HTMLParser):
@@ -232,12 +229,16 @@ def test_a_model_that_fails_on_a_case_drops_it_for_everybody(photos: Path, tmp_p
     )
     run_._warm.add(broken)  # it fails on that too
     run_.add_photo(planned[0])
-    run_.outcome.contestants = parse_contestants(["telea", "mean-colour"])
-    run_.add_photo(planned[1])
-    run_.outcome.rows[run_.outcome.cases[1]["id"], broken] = run_.outcome.rows[
-        run_.outcome.cases[1]["id"], "mean-colour"
-    ]
-    run_.outcome.contestants = [*parse_contestants(["telea"]), make_contestant(broken, {})]
+    fine = parse_contestants(["telea", "mean-colour"])
+    other = Evaluation(run_.store, Engine("cpu"), Viewer(published=False), fine, seed=0)
+    other.add_photo(planned[1])
+    # The second photo both can fill: what the one makes of it stands for what the broken one would have made.
+    case = other.outcome.cases[0]
+    run_.outcome.cases.append(case)
+    run_.outcome.rows[case["id"], "telea"] = other.outcome.rows[case["id"], "telea"]
+    run_.outcome.rows[case["id"], broken] = other.outcome.rows[case["id"], "mean-colour"]
+    data = run_.store.picture(case["id"], "mean-colour").read_bytes()
+    run_.store.picture(case["id"], broken).write_bytes(data)
     summary = run_.summary(title="t", settings={}, device="cpu")
     assert (summary["complete"], summary["photos"]) == (1, 1)
     assert summary["overall"]["psnr"]["telea"]["n"] == 1
@@ -264,11 +265,8 @@ def test_a_model_that_fails_on_a_case_drops_it_for_everybody(photos: Path, tmp_p
 def test_wrong_wishes_get_a_sentence(
     arguments: list[str], sentence: str, photos: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from inpainting.cli import main
-    from inpainting.evaluation.cli import add_commands
-
-    given = [argument.format(photos) for argument in arguments]
-    assert main(["evaluate", *given, "-o", str(tmp_path / "out")], more=add_commands) == 2
+    wishes = [argument.format(photos) for argument in arguments]
+    assert main(["evaluate", *wishes, "-o", str(tmp_path / "out")], more=add_commands) == 2
     said = capsys.readouterr().err
     assert sentence in said
     assert "Traceback" not in said

@@ -147,7 +147,12 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "task": "jobs.sweep",
                 "schedule": jobs.sweep_every,
                 "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
-            }
+            },
+            "sweep-evaluations": {
+                "task": "evaluations.sweep",
+                "schedule": jobs.sweep_every,
+                "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
+            },
         },
     }
 
