@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from inpainting.catalog import CatalogError
-from inpainting.evaluation.cases import PlannedPhoto
+from inpainting.evaluation.cases import SIZES, PlannedPhoto
 from inpainting.evaluation.commands import write_report
 from inpainting.evaluation.contestants import parse_contestants
 from inpainting.evaluation.features import Viewer
@@ -129,7 +129,7 @@ class EvaluationRunner:
     def _new_run(self, evaluation: Evaluation, folder: Path, pulse: Pulse) -> Run:
         if self._viewer is None:
             self._viewer = Viewer(self._device)
-        contestants = parse_contestants(evaluation.models)
+        contestants = parse_contestants(evaluation.methods)
         parts = len(get_protocol(evaluation.protocol).parts)
         total = max(1, parts * len(contestants))
         return Run(
@@ -212,7 +212,8 @@ def _planned(unit: Unit, folder: Path) -> PlannedPhoto:
     path.write_bytes(read_file(unit.photo))
     evaluation = unit.evaluation
     protocol = get_protocol(evaluation.protocol)
-    return PlannedPhoto(path.stem, path, evaluation.size, protocol, None, evaluation.seed)
+    size = next(size for size in SIZES if size == evaluation.size)
+    return PlannedPhoto(path.stem, path, size, protocol, None, evaluation.seed)
 
 
 def _packed(folder: Path) -> bytes:

@@ -169,8 +169,9 @@ def _tell(run: Evaluation, folder: Path) -> None:
     for key, why in outcome.missing.items():
         _say(f"{MEASURE_BY_KEY[key].title} was not computed. {why}")
     if outcome.filled:
-        share = outcome.metric_seconds / max(1e-9, outcome.metric_seconds + outcome.fill_seconds)
-        _say(f"Filling took {outcome.fill_seconds:.1f} s, measuring {outcome.metric_seconds:.1f} s ({share:.0%}).")
+        measuring = outcome.metric_seconds + outcome.truth_seconds
+        share = measuring / max(1e-9, measuring + outcome.fill_seconds)
+        _say(f"Filling took {outcome.fill_seconds:.1f} s, measuring {measuring:.1f} s ({share:.0%}).")
 
 
 def _say(text: str) -> None:

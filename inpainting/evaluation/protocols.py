@@ -86,7 +86,7 @@ PROTOCOLS: dict[str, Protocol] = {
             Protocol(
                 f"irregular-{name}",
                 f"Irregular, {name.replace('-', '–')} %",
-                f"Holes of {name.replace('-', '–')} % of the picture: {_STROKES}.",
+                f"The generated free-form strokes of “irregular”, covering {name.replace('-', '–')} % of the picture.",
                 ((name, draw),),
             )
             for name, draw in _IRREGULAR

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -38,6 +39,8 @@ class Outcome:
     filled: int = 0
     """How many fills this run computed; the others were there."""
     metric_seconds: float = 0.0
+    truth_seconds: float = 0.0
+    """Spent on looking at the truths, once a case."""
     fill_seconds: float = 0.0
 
 
@@ -93,7 +96,9 @@ class Evaluation:
         if all(kept.values()):
             facts = self.store.case_facts(case.id)
         else:
+            started = time.perf_counter()
             seen = self._viewer.see(case.truth, case.hole)
+            self.outcome.truth_seconds += time.perf_counter() - started
             facts = {**case.facts(), **truth_values(case)}
             self.store.add_case(case, facts, seen.cells, seen.inception)
             for each in contestants:

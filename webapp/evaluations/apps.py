@@ -28,4 +28,4 @@ def remove_unit_files(sender: type, instance: object, using: str, **kwargs: obje
         return
     for file in (instance.photo, instance.outcome):
         if file:
-            transaction.on_commit(partial(remove_file, file.storage, file.name), using=using, robust=True)
+            transaction.on_commit(partial(remove_file, file.storage, str(file.name)), using=using, robust=True)

@@ -129,7 +129,7 @@ def _differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[tuple
             "Processor": environment.get("processor", ""),
             "Not computed": ", ".join(MEASURE_BY_KEY[key].title for key in summary["not_computed"]),
         }
-        found |= {name: version for name, version in environment.get("libraries", {}).items()}
+        found |= environment.get("libraries", {})
         found |= {name: sha[:16] for name, sha in environment.get("weights", {}).items()}
         return found
 

@@ -44,7 +44,7 @@ class Wishes:
             kind, _, rest = name.partition(":")
             model, _, param = rest.partition(":")
             if kind == "param" and param:
-                params.setdefault(model, {})[param] = post[name]
+                params.setdefault(model, {})[param] = post.get(name, "")
         return cls(
             title=post.get("title", ""),
             protocol=post.get("protocol", ""),

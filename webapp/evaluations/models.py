@@ -27,7 +27,7 @@ class Evaluation(models.Model):
     protocol = models.CharField(max_length=40)
     size = models.CharField(max_length=8, help_text="256, 512 or full.")
     seed = models.BigIntegerField(default=0)
-    models = models.JSONField(help_text="As on the command line: KEY or KEY:NAME=VALUE;NAME=VALUE.")
+    methods = models.JSONField(help_text="As on the command line: KEY or KEY:NAME=VALUE;NAME=VALUE.")
     state = models.CharField(max_length=12, choices=State, default=State.RUNNING)
     error = models.TextField(blank=True, help_text="A sentence for the person who asked.")
     summary = models.JSONField(null=True, blank=True, help_text="The numbers of the report.")

@@ -59,7 +59,7 @@ def start_evaluation(
             protocol=protocol,
             size=size,
             seed=seed,
-            models=names,
+            methods=names,
         )
         for position, photo in enumerate(photos):
             unit = Unit(evaluation=evaluation, position=position, name=photo.name)
@@ -81,7 +81,7 @@ def run_again(evaluation: Evaluation, owner: User) -> Evaluation:
         protocol=evaluation.protocol,
         size=evaluation.size,
         seed=evaluation.seed,
-        models=list(evaluation.models),
+        models=list(evaluation.methods),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.conf import settings
 
@@ -41,8 +42,8 @@ def gather(
 ) -> list[NewPhoto]:
     """All photos that were asked for, names made unique.
 
-    `files` are uploads, of which a ``.zip`` counts by its photos; `own` are ids of the person's pictures, which count by
-    their uploads. Raises `Refusal` with a sentence: none at all, too many, too big, not a photo, not the person's.
+    `files` are uploads, of which a ``.zip`` counts by its photos; `own` are ids of the person's pictures, which count
+    by their uploads. Raises `Refusal` with a sentence: none at all, too many, too big, not a photo, not the person's.
     """
     found: list[NewPhoto] = []
     for photo in _all(owner, files, own, sample_names):
@@ -86,7 +87,7 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
             total = 0
             for entry in sorted(entries, key=lambda each: each.filename):
                 path = PurePosixPath(entry.filename.replace("\\", "/"))
-                hidden = any(part.startswith((".", "__MACOSX")) for part in path.parts)
+                hidden = any(part.startswith((".", "__MACOSX")) and part not in (".", "..") for part in path.parts)
                 if entry.is_dir() or hidden or path.suffix.lower() not in SUFFIXES:
                     continue
                 if entry.flag_bits & 1:
@@ -106,8 +107,8 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
 
 def _own(owner: User, picture_id: str) -> NewPhoto:
     try:
-        picture: Any = Picture.objects.visible_to(owner).filter(pk=picture_id).first()
-    except (ValueError, TypeError):
+        picture: Any = Picture.objects.visible_to(owner).filter(pk=UUID(picture_id)).first()
+    except ValueError:
         picture = None
     upload = None if picture is None else Version.objects.filter(picture=picture, parent__isnull=True).first()
     if picture is None or upload is None:

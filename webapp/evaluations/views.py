@@ -75,7 +75,7 @@ def detail(request: HttpRequest, evaluation_id: UUID) -> HttpResponseBase:
         "evaluation": evaluation,
         "standing": _standing(evaluation),
         "body": _body(evaluation),
-        "downloads": _DOWNLOADS,
+        "downloads": _downloads(reverse("evaluations:detail", args=[evaluation.pk])),
         "others": list(others.defer("summary")[:_PER_PAGE]),
         "share_url": _share_url(request, evaluation),
     }
@@ -136,7 +136,8 @@ def file(request: HttpRequest, evaluation_id: UUID, name: str) -> HttpResponseBa
 def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     """The report for whoever has the link: nothing can be changed here, and nothing is said of the owner."""
     evaluation = _shared(token)
-    context = {"evaluation": evaluation, "body": _body(evaluation), "downloads": _DOWNLOADS}
+    page = reverse("evaluations:shared", args=[token])
+    context = {"evaluation": evaluation, "body": _body(evaluation), "downloads": _downloads(page)}
     answer = render(request, "evaluations/shared.html", context)
     answer.headers["Referrer-Policy"] = "no-referrer"  # the address is the key
     answer.headers["X-Robots-Tag"] = "noindex"
@@ -158,9 +159,9 @@ def compare_two(request: HttpRequest) -> HttpResponseBase:
             found.append(_own(request, UUID(request.GET.get(name, ""))))
         except ValueError:
             raise not_found() from None
-    if any(each.summary is None for each in found):
-        raise Refusal("not_done", "Only finished reports can be compared.", status=409)
     one, other = found
+    if one.summary is None or other.summary is None:
+        raise Refusal("not_done", "Only finished reports can be compared.", status=409)
     context = {"one": one, "other": other, "comparison": compare(one.summary, other.summary)}
     return render(request, "evaluations/compare.html", context)
 
@@ -198,6 +199,11 @@ def _share_url(request: HttpRequest, evaluation: Evaluation) -> str:
     if not evaluation.share_token:
         return ""
     return request.build_absolute_uri(reverse("evaluations:shared", args=[evaluation.share_token]))
+
+
+def _downloads(page: str) -> list[tuple[str, str]]:
+    """Address and label of each file to take away; they lie beside their page."""
+    return [(f"{page}files/{name}", label) for name, label in _DOWNLOADS]
 
 
 def _body(evaluation: Evaluation) -> str:
