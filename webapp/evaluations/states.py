@@ -13,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Count, Exists, F, Max, OuterRef, Q, QuerySet
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 
 from webapp.evaluations import dispatch
@@ -135,7 +135,7 @@ def _move(unit: Unit, to: str, **changes: Any) -> None:
 
 
 def _owners_in_turn() -> list[Any]:
-    """People with something claimable: fewest units running first, then whose last start lies longest ago."""
+    """People with something claimable: fewest units running, last start longest ago, oldest evaluation."""
     waiting = set(claimable().order_by().values_list("evaluation__owner", flat=True))
     if not waiting:
         return []
@@ -143,9 +143,13 @@ def _owners_in_turn() -> list[Any]:
         Unit.objects.filter(evaluation__owner__in=waiting)
         .order_by()
         .values("evaluation__owner")
-        .annotate(running=Count("pk", filter=Q(state=Unit.State.RUNNING)), last=Max("started_at"))
+        .annotate(
+            running=Count("pk", filter=Q(state=Unit.State.RUNNING)),
+            last=Max("started_at"),
+            oldest=Min("evaluation__created_at", filter=Q(state=Unit.State.QUEUED)),
+        )
     )
     most = settings.JOBS.max_running_per_user or None
     may = [row for row in rows if most is None or row["running"] < most]
-    may.sort(key=lambda row: (row["running"], row["last"] is not None, row["last"], str(row["evaluation__owner"])))
+    may.sort(key=lambda row: (row["running"], row["last"] is not None, row["last"], row["oldest"]))
     return [row["evaluation__owner"] for row in may]
