@@ -23,7 +23,7 @@ test: dev-tools ## Run all tests (ARGS="-k mask" goes to pytest)
 
 lint: lint-style lint-rooms lint-templates lint-docker lint-shell lint-browser lint-types ## Check style, types, imports (-k: all)
 
-bench: dev-tools ## Measure the studio's overhead and the models (ARGS="models --large")
+bench: dev-tools ## Measure the studio's overhead, the editor's frames and the models (ARGS="models --large")
 	@$(PYTHON_OF_VENV) -m bench $(ARGS)
 
 pins: ## Write constraints.txt from what is installed, after a change of requirements

@@ -12,8 +12,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -58,20 +59,31 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@dataclass(frozen=True, slots=True)
+class RunningStudio:
+    """A studio that answers."""
+
+    port: int
+    pid: int
+    folder: Path
+    """Its data folder."""
+
+
 @contextmanager
-def running_studio() -> Iterator[int]:
-    """A studio with a data folder of its own; yields its port once it is ready, and ends it with Ctrl-C's signal."""
+def running_studio(settings: Mapping[str, str] | None = None) -> Iterator[RunningStudio]:
+    """A studio with a data folder of its own and these `settings`, ready; it is ended with Ctrl-C's signal."""
     port = free_port()
     with tempfile.TemporaryDirectory(prefix="reweave-bench-") as folder:
         environment = {key: value for key, value in os.environ.items() if key not in {"REDIS_URL", "DATABASE_URL"}}
         environment |= {"REWEAVE_VAR": folder, "PORT": str(port), "UPLOADS_PER_HOUR": "0", "ALLOW_GUESTS": "on"}
+        environment |= settings or {}
         log = Path(folder) / "studio.log"
         with log.open("wb") as out:
             command = [sys.executable, "manage.py", "studio"]
             studio = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=subprocess.STDOUT)
             try:
                 _wait_until_ready(studio, port, log)
-                yield port
+                yield RunningStudio(port, studio.pid, Path(folder))
             finally:
                 studio.send_signal(signal.SIGINT)
                 try:
@@ -156,8 +168,10 @@ def run(chosen: argparse.Namespace) -> None:
     if chosen.fills < 1:
         raise BenchError("--fills must be at least 1.")
     print(f"Studio: {chosen.fills} fills with {chosen.model}, hole {HOLE_SHARE:.0%} of the photo.", flush=True)
-    with running_studio() as port:
-        sizes = {f"{size:g} Mpx": measure_size(port, size, chosen.model, chosen.fills) for size in chosen.megapixels}
+    with running_studio() as studio:
+        sizes = {
+            f"{size:g} Mpx": measure_size(studio.port, size, chosen.model, chosen.fills) for size in chosen.megapixels
+        }
     head = ["milliseconds", *(f"{name} {kind}" for name in sizes for kind in ("median", "worst"))]
     names = {**PARTS, "total": "Fill pressed to result shown", "overhead": "total beyond the model's computing"}
     rows = [

@@ -19,6 +19,7 @@ from websockets.typing import Origin
 
 from bench.report import BenchError
 
+_IDLE_SECONDS = 20.0
 Arrival = tuple[float, dict[str, Any]]
 """Wall clock at which a socket message came in, and the message."""
 
@@ -29,6 +30,7 @@ class Visitor:
     def __init__(self, host: str, port: int) -> None:
         self._site = f"{host}:{port}"
         self._http = http.client.HTTPConnection(host, port, timeout=120)
+        self._last_used = time.monotonic()
         self._cookies: dict[str, str] = {}
         self._socket: ClientConnection | None = None
         self._arrivals: queue.Queue[Arrival] = queue.Queue()
@@ -45,7 +47,10 @@ class Visitor:
 
     def request(self, method: str, path: str, body: bytes = b"", headers: Mapping[str, str] | None = None) -> bytes:
         """The answer's body; raises `BenchError` with the server's words when it is not a success."""
-        sent = {"Cookie": self._cookie_header(), "Origin": f"http://{self._site}", **(headers or {})}
+        if time.monotonic() - self._last_used > _IDLE_SECONDS:
+            self._http.close()  # the server may have closed it meanwhile; the next request opens a new one
+        self._last_used = time.monotonic()
+        sent = {"Cookie": self.cookie_header(), "Origin": f"http://{self._site}", **(headers or {})}
         if "csrftoken" in self._cookies:
             sent["X-CSRFToken"] = self._cookies["csrftoken"]
         self._http.request(method, path, body or None, sent)
@@ -79,7 +84,7 @@ class Visitor:
         self._socket = connect(
             f"ws://{self._site}/ws/live/",
             origin=Origin(f"http://{self._site}"),
-            additional_headers={"Cookie": self._cookie_header()},
+            additional_headers={"Cookie": self.cookie_header()},
             compression=None,
         )
         threading.Thread(target=self._receive, args=(self._socket,), daemon=True).start()
@@ -112,5 +117,6 @@ class Visitor:
         except ConnectionClosed:
             return
 
-    def _cookie_header(self) -> str:
+    def cookie_header(self) -> str:
+        """The cookies, as a request sends them."""
         return "; ".join(f"{name}={value}" for name, value in self._cookies.items())

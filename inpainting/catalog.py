@@ -5,10 +5,12 @@ Adding a model means one entry in `catalog_entries.py` and one module under `inp
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from inpainting.catalog_entries import ALL_ENTRIES, CONTENT_CHOICES, SOURCES
 from inpainting.model_entry import WEIGHTS_DIR, CatalogError, Cost, ModelEntry, Paper, Param, ParamKind
+from inpainting.standing import Standing, read_standings
 
 __all__ = [
     "CONTENT_CHOICES",
@@ -25,11 +27,13 @@ __all__ = [
     "Paper",
     "Param",
     "ParamKind",
+    "Standing",
     "available_contents",
     "get_entry",
     "offer_contents",
     "offer_refinement",
     "offered",
+    "standings",
 ]
 
 REFINER = "tmad"
@@ -91,6 +95,13 @@ def get_entry(key: str) -> ModelEntry:
 
 
 def offered(*, include_untrained: bool = False) -> list[ModelEntry]:
-    """Models in the order people should see them."""
+    """Models in the order people should see them: as measured together, then the others as the entries say."""
     entries = [entry for entry in ENTRIES if include_untrained or entry.trained]
-    return sorted(entries, key=lambda entry: (entry.order, entry.key))
+    ranks = {key: standing.rank for key, standing in standings().items()}
+    return sorted(entries, key=lambda entry: (ranks.get(entry.key, math.inf), entry.order, entry.key))
+
+
+def standings() -> dict[str, Standing]:
+    """What the cards of the shipped weights say about the models that are trained, by key."""
+    networks = {entry.key for entry in ENTRIES if entry.weights and entry.trained}
+    return read_standings(WEIGHTS_DIR, networks, {entry.key: entry.title for entry in ENTRIES})

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tqdm import tqdm
 
-from inpainting.catalog import CatalogError, ModelEntry, get_entry, offered
+from inpainting.catalog import CatalogError, ModelEntry, Standing, get_entry, offered, standings
 from inpainting.engine import Engine
 from inpainting.files import FORMAT_BY_SUFFIX, Task, UsageError, plan_tasks, write_atomically
 from inpainting.imaging import LOSSLESS_FORMATS, PhotoError, decode, decode_mask, encode
@@ -77,9 +77,10 @@ def _parser(more: Callable[[Commands], None] | None = None) -> argparse.Argument
 
 
 def _list_models(options: argparse.Namespace) -> int:
-    entries = offered(include_untrained=True)
+    entries, measured = offered(include_untrained=True), standings()
     if options.json:
-        print(json.dumps([_as_json(entry) for entry in entries], indent=2, ensure_ascii=False))
+        facts = [_as_json(entry, measured.get(entry.key)) for entry in entries]
+        print(json.dumps(facts, indent=2, ensure_ascii=False))
         return OK
     rows = [("KEY", "COST", "READY", "WHAT IT DOES", "PARAMETERS")]
     for entry in entries:
@@ -91,13 +92,14 @@ def _list_models(options: argparse.Namespace) -> int:
     return OK
 
 
-def _as_json(entry: ModelEntry) -> dict[str, Any]:
+def _as_json(entry: ModelEntry, standing: Standing | None) -> dict[str, Any]:
     return {
         "key": entry.key,
         "title": entry.title,
         "summary": entry.summary,
         "cost": entry.cost,
         "trained": entry.trained,
+        "measured": None if standing is None else asdict(standing),
         "licence": entry.licence,
         "paper": None if entry.paper is None else asdict(entry.paper),
         "params": [asdict(param) for param in entry.params],

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-from inpainting.models.base import FillError
+from inpainting.models.base import FillError, OutOfMemory
 
 Device = Literal["auto", "cpu", "cuda"]
 
@@ -46,7 +46,7 @@ def repeatable() -> Iterator[None]:
     try:
         yield
     except torch.OutOfMemoryError:
-        raise FillError("There is not enough memory on the graphics card for this photo and model.") from None
+        raise OutOfMemory("There is not enough memory on the graphics card for this photo and model.") from None
     finally:
         torch.use_deterministic_algorithms(deterministic, warn_only=warn_only)
         settings.fill_uninitialized_memory = fill

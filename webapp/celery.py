@@ -13,5 +13,8 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-app = Celery("reweave", include=["webapp.jobs.tasks", "webapp.evaluations.tasks"])
+PARTS = ("jobs", "notifications", "accounts", "galleries", "evaluations")
+"""Apps with tasks of their own."""
+
+app = Celery("reweave", include=[f"webapp.{part}.tasks" for part in PARTS])
 app.conf.update(settings.CELERY)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import sys
 from http import HTTPStatus
 
+from django.db import InterfaceError, OperationalError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
-from django.template.loader import select_template
+from django.template.loader import get_template, select_template
 from django.utils.deprecation import MiddlewareMixin
 
 API_PREFIX = "/api/"
@@ -53,6 +55,19 @@ def error_body(status: int) -> dict[str, str]:
 def error_response(status: int) -> JsonResponse:
     """The JSON answer for a plain HTTP status."""
     return JsonResponse(error_body(status), status=status)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """The last resort: 503 when it is the database that cannot be used, else 500. Asks the database nothing."""
+    away = isinstance(sys.exc_info()[1], OperationalError | InterfaceError)
+    status = 503 if away else 500
+    if request.path.startswith(API_PREFIX):
+        response: HttpResponse = error_response(status)
+    else:
+        response = HttpResponse(get_template("500.html").render(), status=status)
+    if away:
+        response["Retry-After"] = "5"
+    return response
 
 
 class ErrorsMiddleware(MiddlewareMixin):

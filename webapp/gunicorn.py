@@ -7,10 +7,16 @@ the models need the processors. Two let one page load while the other decodes an
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 from typing import Any, ClassVar
 
 from uvicorn_worker import UvicornWorker
+
+# What the processes count lies in shared files; prometheus_client reads the variable when it is imported.
+_COUNTS = tempfile.mkdtemp(prefix="reweave-counts-")
+os.environ["PROMETHEUS_MULTIPROC_DIR"] = _COUNTS
 
 
 class Worker(UvicornWorker):
@@ -38,3 +44,15 @@ accesslog = None
 control_socket_disable = True
 loglevel = os.environ.get("WEB_LOG_LEVEL") or "warning"
 worker_tmp_dir = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108  heartbeat files, not data
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Forget the gauges of a process that has ended; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+
+
+def on_exit(server: Any) -> None:
+    """The server has ended, and what it counted with it."""
+    shutil.rmtree(_COUNTS, ignore_errors=True)

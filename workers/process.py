@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,14 +17,14 @@ from billiard.process import current_process
 from inpainting.catalog import offered
 from inpainting.imaging import Photo, decode, encode
 from inpainting.selection import abilities
-from webapp.settings.env import env_str
+from webapp.settings.env import env_bool, env_int, env_str
 from workers.devices import assign_card
 
 if TYPE_CHECKING:
     from inpainting.engine import Engine
     from workers.evaluations import EvaluationRunner
     from workers.runner import Runner
-    from workers.supervisor import Supervisor
+    from workers.supervisor import Holdings, Supervisor
 
 logger = logging.getLogger(__name__)
 
@@ -48,16 +50,19 @@ def set_up(node: str, queues: Sequence[str]) -> None:
         from workers.runner import Runner
         from workers.supervisor import Supervisor
 
-        engine = Engine(device=env_str("WORKER_DEVICE", "auto"))
-        _warm_up(engine)
+        engine = Engine(device=env_str("WORKER_DEVICE", "auto"), model_memory=_model_memory())
+        if env_bool("WORKER_WARM_UP", True):
+            _warm_up(engine)
         supervisor = Supervisor(
             f"{node}:{os.getpid()}",
             device=resolve_device(engine.device),
             queues=",".join(queues),
             abilities=abilities(),
+            holds=lambda: holdings(engine),
         )
         supervisor.start()
-        _supervisor, _runner = supervisor, Runner(engine, supervisor)
+        _runner = Runner(engine, supervisor, cpu=lambda: Engine(device="cpu", model_memory=_model_memory()))
+        _supervisor = supervisor
         _evaluator = EvaluationRunner(engine, supervisor.name, resolve_device(engine.device))
     except Exception:  # Celery would log it and let the process take jobs all the same
         logger.exception("This worker process cannot start.")
@@ -77,6 +82,20 @@ def evaluator() -> EvaluationRunner:
     if _evaluator is None:
         raise RuntimeError("This process was not set up as a worker: evaluations need Celery's prefork pool.")
     return _evaluator
+
+
+def holdings(engine: Engine) -> Holdings:
+    """What this process holds at the moment, for the page of workers."""
+    from workers.supervisor import Holdings
+
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    torch = sys.modules.get("torch")
+    on_card = torch.cuda.memory_reserved() if torch is not None and torch.cuda.is_initialized() else 0
+    return Holdings(loaded=engine.models.sizes(), memory=resident, card_memory=on_card)
+
+
+def _model_memory() -> int:
+    return env_int("WORKER_MODEL_MEMORY_MB", 4000, minimum=0, maximum=1_000_000) * 1_000_000
 
 
 def sign_off() -> None:

@@ -5,30 +5,32 @@ from __future__ import annotations
 import logging
 import time
 import traceback
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from django.db import transaction
-from django.utils import timezone
+from django.db import connection, transaction
 
-from inpainting.catalog import CatalogError
-from inpainting.imaging import Photo, PhotoError, decode, decode_mask, encode
-from inpainting.models.base import Cancelled, FillError
+from inpainting.imaging import Photo, decode, decode_mask, encode
+from inpainting.models.base import BoolMask, Cancelled
 from inpainting.results import Progress
-from inpainting.selection import Kind, SelectionError, select
-from webapp.errors import Refusal
+from inpainting.selection import Kind, select
 from webapp.jobs import claims, states
+from webapp.jobs.checkpoints import JobCheckpoint
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
 from webapp.photos.findings import NewOverlay, NewSourceMap
 from webapp.photos.renditions import Made, render, store_rendition
+from webapp.settings.context import about_job
 from workers.findings import packed_overlays, packed_sources
+from workers.memory import Fallbacks
 from workers.progress import Reporter
 from workers.rest import rest_while_drained
 from workers.supervisor import Supervisor, Watch, settle
+from workers.trouble import DATABASE_AWAY, Failure, explain, patiently
 
 if TYPE_CHECKING:
     from inpainting.engine import Engine, Result
@@ -36,18 +38,17 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 Timings = dict[str, float]
-_UNEXPECTED = "Something went wrong while working on this photo. It was noted for the people who run this site."
-_NO_MEMORY = "This machine has too little memory to fill such a large hole. A smaller hole or another model may work."
 
 
 class Runner:
     """One process's engine and supervisor. Runs one job at a time, in the thread that calls it."""
 
-    def __init__(self, engine: Engine, supervisor: Supervisor) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, supervisor: Supervisor, *, cpu: Callable[[], Engine] | None = None) -> None:
+        """`cpu` makes the engine that stands in when a graphics card's memory does not suffice."""
+        self._engines = Fallbacks(engine, cpu or (lambda: engine))
         self._supervisor = supervisor
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="display")
-        self._free_since = timezone.now()
+        self._free_since = time.monotonic()
 
     def run_next(self, queue: str) -> Job | None:
         """Claim the next job of `queue` and run it to its end; None when nothing waits there or the worker rests."""
@@ -57,45 +58,55 @@ class Runner:
         if job is None:
             return None
         try:
-            self._run(job, _waiting_times(job, self._free_since))
+            with about_job(job.pk):
+                self._run(job, _waiting_times(job, idle=time.monotonic() - self._free_since))
         finally:
-            self._free_since = timezone.now()
+            self._free_since = time.monotonic()
         return job
 
     def _run(self, job: Job, timings: Timings) -> None:
+        checkpoint = JobCheckpoint(job.pk)
         with self._supervisor.watching(job) as watch:
             try:
                 if job.is_fill:
-                    self._fill_and_store(watch, timings)
+                    self._fill_and_store(watch, checkpoint, timings)
                 else:
                     _select_and_store(watch, timings)
             except Cancelled:
                 settle(watch)
             except states.Lost:
                 logger.info("Job %s was moved while attempt %d ran; its result is dropped.", job.pk, job.attempt)
-            except (FillError, PhotoError, CatalogError, SelectionError, Refusal) as error:
-                _fail(job, getattr(error, "code", "cannot_fill"), str(error))
-            except MemoryError:
-                logger.exception("Job %s ran out of memory.", job.pk)
-                _fail(job, "out_of_memory", _NO_MEMORY, traceback.format_exc())
+            except DATABASE_AWAY:
+                _leave_to_the_sweep(job)
             except Exception as error:
-                logger.exception("Job %s failed unexpectedly.", job.pk)
-                if type(error).__name__ == "OutOfMemoryError":  # PyTorch's, for memory on a graphics card
-                    _fail(job, "out_of_memory", _NO_MEMORY, traceback.format_exc())
-                else:
-                    _fail(job, "unexpected", _UNEXPECTED, traceback.format_exc())
+                failure = explain(error)
+                if failure.for_staff:
+                    logger.exception("Job %s failed: %s.", job.pk, failure.code)
+                _fail(watch, failure, traceback.format_exc() if failure.for_staff else "")
+        if checkpoint.is_used:
+            _forget_when_ended(checkpoint, job)
 
-    def _fill_and_store(self, watch: Watch, timings: Timings) -> None:
+    def _fill_and_store(self, watch: Watch, checkpoint: JobCheckpoint, timings: Timings) -> None:
         job = watch.job
         clock = _Clock(timings)
-        source = photos.read_version(job.source)
-        hole = photos.read_mask(job.mask)
+        source, hole = patiently(watch, lambda: (photos.read_version(job.source), photos.read_mask(job.mask)))
         clock.lap("read")
         photo = decode(source)
         mask = decode_mask(hole, width=photo.width, height=photo.height)
         clock.lap("decode")
-        result = self._engine.fill(
-            photo, mask, model=job.model, params=job.params, seed=job.seed, on_step=Reporter(watch)
+        report = Reporter(watch)
+        result = self._engines.fill(
+            lambda engine: engine.fill(
+                photo,
+                mask,
+                model=job.model,
+                params=job.params,
+                seed=job.seed,
+                on_step=report,
+                checkpoint=checkpoint,
+            ),
+            model=job.model,
+            photo_side=max(photo.width, photo.height),
         )
         timings.update(result.timings)
         clock.skip()
@@ -107,7 +118,7 @@ class Runner:
         clock.lap("encode")
         files = _Files(png, display.result(), overlays.result(), sources.result())
         clock.lap("pack")
-        _store(watch, result, files, timings, clock)
+        patiently(watch, lambda: _store(watch, result, files, timings, clock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,8 +160,7 @@ def _select_and_store(watch: Watch, timings: Timings) -> None:
     """Make a mask from the job's stroke; it and the job's success, both or neither."""
     job = watch.job
     clock = _Clock(timings)
-    source = photos.read_version(job.source)
-    stroke = photos.read_mask(job.mask)
+    source, stroke = patiently(watch, lambda: (photos.read_version(job.source), photos.read_mask(job.mask)))
     clock.lap("read")
     photo = decode(source)
     hint = decode_mask(stroke, width=photo.width, height=photo.height)
@@ -159,6 +169,11 @@ def _select_and_store(watch: Watch, timings: Timings) -> None:
     report = Reporter(watch)
     mask = select(photo, hint, kind, on_round=lambda stage, fraction: report(Progress(stage, fraction)))
     clock.lap("compute")
+    patiently(watch, lambda: _store_selection(job, mask, timings, clock))
+
+
+def _store_selection(job: Job, mask: BoolMask, timings: Timings, clock: _Clock) -> None:
+    """The selected mask and the job's success, both or neither."""
     with new_files(), transaction.atomic():
         selection = photos.keep_mask(job.source, mask)
         clock.lap("store")
@@ -183,11 +198,14 @@ class _Clock:
         self._last = time.perf_counter()
 
 
-def _waiting_times(job: Job, free_since: datetime) -> Timings:
-    """What passed before the run: waiting for this process to be free, and getting the job to the free process."""
+def _waiting_times(job: Job, *, idle: float) -> Timings:
+    """What passed before the run: waiting for this process to be free, and getting the job to the free process.
+
+    The process has been free for `idle` seconds. Moments are the database's: the clock here may tell another time.
+    """
     if job.queued_at is None or job.started_at is None:
         return {}
-    ready = max(job.queued_at, free_since)
+    ready = max(job.queued_at, job.started_at - timedelta(seconds=idle))
     zero = timedelta(0)
     return {
         "queue_wait": max(zero, ready - job.queued_at).total_seconds(),
@@ -195,8 +213,30 @@ def _waiting_times(job: Job, free_since: datetime) -> Timings:
     }
 
 
-def _fail(job: Job, code: str, message: str, details: str = "") -> None:
+def _fail(watch: Watch, failure: Failure, details: str) -> None:
+    job = watch.job
     try:
-        states.fail(job, actor=job.worker, code=code, message=message, traceback=details)
+        patiently(
+            watch,
+            lambda: states.fail(job, actor=job.worker, code=failure.code, message=failure.message, traceback=details),
+        )
     except states.Lost:
         logger.info("Job %s was moved by somebody else before attempt %d failed.", job.pk, job.attempt)
+    except DATABASE_AWAY:
+        _leave_to_the_sweep(job)
+
+
+def _leave_to_the_sweep(job: Job) -> None:
+    """Its heartbeats end with the attempt, so it is taken back and begun anew when the database is there again."""
+    logger.exception("The database stayed away; attempt %d of job %s ends without an outcome.", job.attempt, job.pk)
+    connection.close()
+
+
+def _forget_when_ended(checkpoint: JobCheckpoint, job: Job) -> None:
+    """Drop what the job had reached, unless another attempt is to go on from there."""
+    try:
+        if not Job.objects.active().filter(pk=job.pk).exists():
+            checkpoint.forget()
+    except DATABASE_AWAY:
+        logger.info("What job %s had reached stays until its lifetime is over: the database is away.", job.pk)
+        connection.close()

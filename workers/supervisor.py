@@ -13,9 +13,9 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.conf import settings
@@ -56,12 +56,31 @@ class Watch:
     written: dict[str, Any] | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Holdings:
+    """What a process holds: bytes of the weights of each loaded model, of main memory, of its graphics card's."""
+
+    loaded: dict[str, int] = field(default_factory=dict)
+    memory: int = 0
+    card_memory: int = 0
+
+
 class Supervisor:
     """Watches over one process. `start` it after the fork."""
 
-    def __init__(self, name: str, *, device: str, queues: str, abilities: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        device: str,
+        queues: str,
+        abilities: Sequence[str] = (),
+        holds: Callable[[], Holdings] = Holdings,
+    ) -> None:
+        """`holds` is asked from the supervisor's thread with each sign of life."""
         self.name = name
         self._abilities = list(abilities)
+        self._holds = holds
         self._device = device
         self._queues = queues
         self._lock = threading.Lock()
@@ -110,8 +129,10 @@ class Supervisor:
 
     def _sign_of_life(self) -> None:
         if time.monotonic() - self._seen_at >= settings.JOBS.heartbeat:
-            if not WorkerSeen.objects.filter(name=self.name).update(seen_at=Now()):
+            holds = asdict(self._holds())
+            if not WorkerSeen.objects.filter(name=self.name).update(seen_at=Now(), **holds):
                 WorkerSeen.objects.create(
+                    **holds,
                     name=self.name,
                     device=self._device,
                     queues=self._queues,

@@ -37,8 +37,11 @@ test("the whole photo is seen and centred after fitting", () => {
   near(first.y + last.y, 500, "top and bottom margin");
 });
 
-test("a photo smaller than the stage is not blown up", () => {
-  assert.equal(viewport([200, 100]).scale, 1);
+test("a photo smaller than the stage is blown up only when it is too small to work on", () => {
+  assert.equal(viewport([400, 300]).scale, 1);
+  assert.equal(viewport([64, 48]).scale, 5);
+  assert.equal(viewport([3, 2]).scale, MAX_SCALE);
+  near(viewport([64, 48], [100, 90]).scale, (100 / 64) * 0.97, "on a small stage");
 });
 
 test("zooming keeps the photo point under the pointer", () => {

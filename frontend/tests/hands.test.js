@@ -101,6 +101,31 @@ test("the finger that stays after a pinch does not paint", () => {
   assert.deepEqual(log, [["down", 10, false]]);
 });
 
+test("the hand that holds the pen does not disturb its stroke", () => {
+  const pen = pointer({ pointerId: 7, pointerType: "pen" });
+  const { input, log } = stage();
+  input.down(pen, at(5));
+  assert.equal(input.down(finger(1), at(80)), false);
+  assert.equal(input.down(finger(2), at(90)), false);
+  move(input, finger(1), at(81));
+  move(input, pen, at(9));
+  input.up(finger(1));
+  input.up(pen);
+  assert.deepEqual(log, [["down", 5, false], ["move", 9], ["up"]]);
+});
+
+test("a pen takes over from the hand that came first", () => {
+  const pen = pointer({ pointerId: 7, pointerType: "pen" });
+  const { input, log } = stage();
+  input.down(finger(1), at(80));
+  assert.equal(input.down(pen, at(5)), true);
+  move(input, finger(1), at(82));
+  move(input, pen, at(6));
+  input.up(pen);
+  input.up(finger(1));
+  assert.deepEqual(log, [["down", 80, false], ["cancel"], ["down", 5, false], ["move", 6], ["up"]]);
+});
+
 test("a stroke that the system takes away is cancelled", () => {
   const { input, log } = stage();
   input.down(pointer(), at(5));

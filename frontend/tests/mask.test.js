@@ -229,3 +229,49 @@ test("a stroke is what a round brush covers on its way, while its size changes t
     }
   }
 });
+
+test("the count and the extent stay right through every kind of change, as a plain count says", () => {
+  const random = (() => {
+    let state = 11;
+    return () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32;
+  })();
+  // Odd sizes: rows do not begin at whole words.
+  const mask = new MaskRaster(61, 47);
+  const undo = new UndoStack(mask);
+  const plain = () => {
+    const box = { left: 61, top: 47, right: 0, bottom: 0 };
+    let pixels = 0;
+    for (const [i, value] of mask.data.entries()) {
+      if (value !== HOLE) {
+        assert.equal(value, 0);
+        continue;
+      }
+      pixels += 1;
+      const [x, y] = [i % 61, Math.floor(i / 61)];
+      box.left = Math.min(box.left, x);
+      box.right = Math.max(box.right, x + 1);
+      box.top = Math.min(box.top, y);
+      box.bottom = Math.max(box.bottom, y + 1);
+    }
+    return { pixels, extent: pixels ? box : { left: 0, top: 0, right: 0, bottom: 0 } };
+  };
+  const dab = () => ({ x: random() * 70 - 4, y: random() * 56 - 4, radius: random() * 9 });
+  const changes = [
+    () => mask.stroke(dab(), dab(), false),
+    () => mask.stroke(dab(), dab(), false),
+    () => mask.stroke(dab(), dab(), true),
+    () => mask.invert(),
+    () => mask.clear(),
+    () => mask.replace(Uint8Array.from({ length: 61 * 47 }, () => (random() < 0.01 ? 200 : 40))),
+    () => undo.undo(),
+    () => undo.redo(),
+  ];
+  for (let round = 0; round < 400; round += 1) {
+    const change = changes[Math.floor(random() * changes.length)];
+    undo.begin("change");
+    change();
+    undo.commit();
+    // Not after every change: what came in between must be counted too.
+    if (random() < 0.6) assert.deepEqual(mask.measure(), plain(), `round ${round}`);
+  }
+});

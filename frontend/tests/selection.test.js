@@ -3,7 +3,8 @@ import { test } from "node:test";
 
 import { runsAtFullSize, selectByColour } from "../static/js/editor/flood.js";
 import { MaskRaster } from "../static/js/editor/mask-raster.js";
-import { runsWithin } from "../static/js/editor/reach.js";
+import { reduced, tinted } from "../static/js/editor/edge-preview.js";
+import { runsWithin, softEdge } from "../static/js/editor/reach.js";
 import { fillPolygon, fillRectangle, fillRuns } from "../static/js/editor/shapes.js";
 
 /** Numbers that are the same in every run. */
@@ -142,3 +143,32 @@ function winding(points, x, y) {
   }
   return Math.round(angle / (2 * Math.PI));
 }
+
+test("the soft edge reaches exactly as far as growing does and fades on the way", () => {
+  const [width, height, distance] = [60, 50, 14];
+  const mask = new MaskRaster(width, height);
+  fillRectangle(mask, { x: 20, y: 15 }, { x: 32, y: 30 }, false);
+  const strength = softEdge(mask.data, width, height, distance);
+  const grown = new MaskRaster(width, height);
+  fillRuns(grown, runsWithin(mask.data, width, height, distance, false), false);
+  for (let i = 0; i < strength.length; i += 1) assert.equal(strength[i] > 0, grown.data[i] !== 0, `pixel ${i}`);
+  const row = [...strength.subarray(22 * width + 32, 22 * width + 32 + distance)];
+  assert.equal(row[0], 255);
+  assert.ok(row.every((value, i) => i === 0 || value <= row[i - 1]));
+  assert.ok(row[distance - 1] < 80);
+  const [red, green, blue, alpha] = tinted(Uint8ClampedArray.of(200), "#e23428", 0.5);
+  assert.deepEqual([red, green, blue, alpha], [0xe2, 0x34, 0x28, 100]);
+});
+
+test("a large mask is looked at in steps, a small one pixel by pixel", () => {
+  const mask = new MaskRaster(300, 200);
+  fillRectangle(mask, { x: 100, y: 50 }, { x: 200, y: 150 }, false);
+  const box = { left: 90, top: 40, right: 210, bottom: 160 };
+  const exact = reduced(mask, box);
+  assert.deepEqual([exact.width, exact.height, exact.step], [120, 120, 1]);
+  assert.equal(exact.data.filter((value) => value !== 0).length, 100 * 100);
+  const small = reduced(mask, box, 1000);
+  assert.ok(small.width * small.height <= 1000 && small.step > 1);
+  const share = small.data.filter((value) => value !== 0).length / small.data.length;
+  assert.ok(Math.abs(share - (100 * 100) / (120 * 120)) < 0.06, `${share}`);
+});

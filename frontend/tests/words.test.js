@@ -3,6 +3,7 @@ import { test } from "node:test";
 
 import { counted, duration, fileSize, groupDigits, timeAgo, timeLeft } from "../static/js/lib/format.js";
 import { errorFrom } from "../static/js/lib/http.js";
+import { timeWords, triedUnasked } from "../static/js/editor/try-all.js";
 import { downloadUrl, proofSentence } from "../static/js/editor/result-view.js";
 
 test("numbers are grouped by spaces that do not break", () => {
@@ -51,4 +52,18 @@ test("the proof says what was measured, good or bad", () => {
 test("downloads name their form", () => {
   assert.equal(downloadUrl("/files/versions/1/download", "png"), "/files/versions/1/download?as=png");
   assert.equal(downloadUrl("/d?x=1", "original"), "/d?x=1&as=original");
+});
+
+test("what a model takes is told from the last time, or from its kind", () => {
+  const models = ["instant", "fast", "slow"].map((cost) => ({ key: cost, cost }));
+  assert.deepEqual(models.map(triedUnasked), [true, true, false]);
+  const versions = [
+    { model: "fast", timings: { queue_wait: 40, compute: 3 } },
+    { model: "fast", timings: { queue_wait: 2, compute: 6, paste: 1 } },
+  ];
+  assert.deepEqual(models.map((model) => timeWords(model, versions)), [
+    "Usually a second or two",
+    "7.0 s the last time on this photo",
+    "Usually minutes, hours for large holes",
+  ]);
 });

@@ -17,7 +17,7 @@ from PIL import Image, ImageFile, UnidentifiedImageError
 
 from inpainting.imaging.color import cmyk_to_srgb
 from inpainting.imaging.metadata import clean_exif, fitting_icc, read_orientation
-from inpainting.imaging.photo import Photo, PhotoError, Pixels
+from inpainting.imaging.photo import NoMemoryForPhoto, Photo, PhotoError, Pixels
 
 DEFAULT_MAX_PIXELS = 400_000_000
 """The ceiling when a caller sets none: what a workstation can still hold several times."""
@@ -25,6 +25,7 @@ DECODABLE_FORMATS = ("JPEG", "PNG", "WEBP", "TIFF", "HEIF")
 
 _FORMAT_NAMES = {"MPO": "JPEG"}
 _BROKEN = "The file is damaged or incomplete, so the picture in it cannot be read."
+_NO_MEMORY = "There is too little memory to decode a picture of this size."
 _UNKNOWN_TIFF = "This kind of TIFF cannot be read. Save it as RGB with 8 or 16 bits a channel and try again."
 _ANIMATED = "This is an animation. Save one of its frames as a still picture and use that."
 # What Pillow's readers raise on hostile or damaged input, besides their own error classes.
@@ -75,8 +76,10 @@ def decode(data: bytes, *, max_pixels: int | None = None) -> Photo:
     except PhotoError:
         raise
     except MemoryError:
-        raise PhotoError("There is not enough memory to decode a picture of this size.") from None
-    except (*_READ_ERRORS, cv2.error):
+        raise NoMemoryForPhoto(_NO_MEMORY) from None
+    except (*_READ_ERRORS, cv2.error) as error:
+        if getattr(error, "code", None) == cv2.Error.StsNoMem:
+            raise NoMemoryForPhoto(_NO_MEMORY) from None
         raise PhotoError(_BROKEN) from None
 
 

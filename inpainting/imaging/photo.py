@@ -17,6 +17,12 @@ class PhotoError(ValueError):
     """A picture or mask that cannot be used; the text is one sentence or two, meant for people."""
 
 
+class NoMemoryForPhoto(PhotoError):
+    """Nothing is wrong with the file, but this machine cannot hold its pixels at the moment."""
+
+    code = "out_of_memory"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Photo:
     """A photo as displayed: orientation applied, values as stored in the file, full bit depth.

@@ -1,10 +1,12 @@
-"""Numbers of a run: a CSV that survives resumes, and TensorBoard when it is installed."""
+"""Numbers of a run: a CSV that survives resumes, and the same curves for TensorBoard."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Mapping
 from pathlib import Path
+
+from tensorboardX import SummaryWriter
 
 
 class RunLog:
@@ -17,23 +19,16 @@ class RunLog:
         self._csv = csv.writer(self._file)
         if fresh:
             self._csv.writerow(["step", "seconds", "name", "value"])
-        try:
-            from torch.utils.tensorboard import SummaryWriter
-        except ImportError:
-            self._board = None
-        else:
-            self._board = SummaryWriter(str(out / "tensorboard"))
+        self._board = SummaryWriter(str(out / "tensorboard"))
 
     def write(self, step: int, seconds: float, values: Mapping[str, float]) -> None:
         """Add one row a value."""
         for name, value in values.items():
             self._csv.writerow([step, f"{seconds:.1f}", name, f"{value:.6g}"])
-            if self._board is not None:
-                self._board.add_scalar(name, value, step)
+            self._board.add_scalar(name, value, step)
         self._file.flush()
 
     def close(self) -> None:
         """Flush and close."""
         self._file.close()
-        if self._board is not None:
-            self._board.close()
+        self._board.close()

@@ -40,8 +40,8 @@ def decoded(data: bytes) -> NDArray[np.uint8]:
         return np.asarray(image.convert("RGB"))
 
 
-def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg") -> None:
-    """Let a file go over the drop zone, as the browser reports it."""
+def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg", where: str = "#dropzone") -> None:
+    """Let a file go over the drop zone, or over another element, as the browser reports it."""
     transfer = page.evaluate_handle(
         """([text, name, kind]) => {
             const bytes = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
@@ -52,7 +52,7 @@ def drop_file(page: Page, data: bytes, name: str, kind: str = "image/jpeg") -> N
         [base64.b64encode(data).decode("ascii"), name, kind],
     )
     for event in ("dragenter", "dragover", "drop"):
-        page.dispatch_event("#dropzone", event, {"dataTransfer": transfer})
+        page.dispatch_event(where, event, {"dataTransfer": transfer})
 
 
 class SocketLog:
@@ -115,7 +115,8 @@ class EditorPage:
         assert box
         boot = json.loads(self.page.locator("#boot").inner_text() or self.page.locator("#boot").text_content() or "")
         width, height = boot["picture"]["width"], boot["picture"]["height"]
-        scale = min(1.0, min(box["width"] / width, box["height"] / height) * 0.97)
+        most = min(32.0, max(1.0, 320 / max(width, height)))
+        scale = min(most, min(box["width"] / width, box["height"] / height) * 0.97)
         left = box["x"] + (box["width"] - width * scale) / 2
         top = box["y"] + (box["height"] - height * scale) / 2
         return left + share[0] * width * scale, top + share[1] * height * scale

@@ -127,6 +127,13 @@ def test_the_slider_starts_at_the_hole_and_follows_pointer_and_keys(page: Page) 
     assert split.get_attribute("aria-valuenow") == "100"
     split.press("ArrowLeft")
     assert split.get_attribute("aria-valuenow") == "98"
+    # Opened again it begins at the hole again, also when the page has not seen the fill itself.
+    page.reload()
+    editor.ready()
+    expect(split).to_be_hidden()
+    page.keyboard.press("c")
+    expect(split).to_be_visible()
+    assert abs(int(split.get_attribute("aria-valuenow") or 0) - 60) <= 2
     # Painting on goes on with the result, not with the comparison.
     editor.stroke((0.2, 0.2), (0.3, 0.2))
     expect(split).to_be_hidden()

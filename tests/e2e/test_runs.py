@@ -19,12 +19,51 @@ def editor(page: Page) -> EditorPage:
     return EditorPage.with_upload(page, photo_bytes())
 
 
+def test_slow_models_try_only_when_they_are_asked_to(editor: EditorPage) -> None:
+    page = editor.page
+    editor.cover_disc()
+    painted = editor.hole_pixels
+    editor.press("Control+Shift+Enter")
+    dialog = page.locator("#try-all-dialog")
+    expect(dialog).to_be_visible()
+    boot = json.loads(page.locator("#boot").text_content() or "")
+    costs = {model["key"]: model["cost"] for model in boot["models"]}
+    assert {"instant", "fast", "slow"} <= set(costs.values())
+    for key, cost in costs.items():
+        row = dialog.locator(f"#try-{key}")
+        expect(row).to_be_checked(checked=cost != "slow")
+        assert row.get_attribute("aria-describedby")
+        expect(dialog.locator(f"#try-{key}-time")).to_contain_text("Usually")
+    start = dialog.locator("#try-all-start")
+    for key in costs:
+        dialog.locator(f"#try-{key}").uncheck()
+    expect(start).to_be_disabled()
+    dialog.get_by_role("button", name="Cancel").click()
+    expect(dialog).to_be_hidden()
+    expect(page.locator("#run-busy")).to_be_hidden()
+    assert not editor.picture()["jobs"]
+    assert editor.hole_pixels == painted
+    # What was unticked is not kept: the quick ones are ticked again, and only what is ticked runs.
+    page.locator("[data-action=fill-all]").click()
+    dialog.locator("#try-patchmatch").uncheck()
+    others = [key for key, cost in costs.items() if cost != "slow" and key not in {"telea", "patchmatch"}]
+    for key in others:
+        dialog.locator(f"#try-{key}").uncheck()
+    expect(start).to_have_text("Try 1 model")
+    page.keyboard.press("Enter")
+    expect(page.locator("#trials-dialog")).to_be_visible(timeout=LONG)
+    picture = editor.picture()
+    assert [version["model"] for version in picture["versions"][1:]] == ["telea"]
+    assert not picture["jobs"]
+
+
 def test_all_models_side_by_side_and_one_to_go_on_with(editor: EditorPage) -> None:
     page = editor.page
     editor.cover_disc()
-    count = page.locator("input[name=model]").count()
-    assert count >= 2
     editor.press("Control+Shift+Enter")
+    count = page.locator("#try-all-models input:checked").count()
+    assert count >= 2
+    page.locator("#try-all-start").click()
     expect(page.locator("#run-trials .trial")).to_have_count(count)
     dialog = page.locator("#trials-dialog")
     expect(dialog).to_be_visible(timeout=LONG)

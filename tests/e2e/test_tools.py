@@ -13,7 +13,7 @@ from PIL import Image
 from playwright.sync_api import CDPSession, Page, expect
 
 from tests.e2e.conftest import Complaints, NewPage
-from tests.e2e.pages import LONG, EditorPage, Point, photo_bytes
+from tests.e2e.pages import LONG, EditorPage, Point, drop_file, photo_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -330,7 +330,7 @@ def test_select_object_from_a_rough_stroke_can_be_undone(editor: EditorPage) -> 
     assert editor.hole_pixels == 0
 
 
-def test_photo_from_the_clipboard_opens_as_a_picture(editor: EditorPage) -> None:
+def test_a_photo_pasted_or_dropped_opens_as_a_picture(editor: EditorPage) -> None:
     page = editor.page
     first = editor.picture_id
     page.evaluate(
@@ -343,3 +343,9 @@ def test_photo_from_the_clipboard_opens_as_a_picture(editor: EditorPage) -> None
     )
     page.wait_for_url(lambda url: first not in url and url.endswith("/edit"))
     editor.ready()
+    # And one that is dropped.
+    second = editor.picture_id
+    drop_file(page, photo_bytes(64, 48, "PNG", seed=8), "dropped.png", "image/png", where="#stage")
+    page.wait_for_url(lambda url: second not in url and url.endswith("/edit"))
+    editor.ready()
+    expect(page.locator(".editor-title")).to_have_text("dropped")

@@ -94,6 +94,8 @@ def test_training_moves_every_parameter_and_the_loss_is_logged(model: str, pack:
         rows = list(csv.DictReader(file))
     assert {"validation/psnr", "validation/ssim", "validation/l1"} <= {row["name"] for row in rows}
     assert list((tmp_path / "samples").glob("*.png"))
+    curves = b"".join(file.read_bytes() for file in (tmp_path / "tensorboard").iterdir())
+    assert all(row["name"].encode() in curves for row in rows)
 
 
 def test_resuming_equals_never_having_stopped_bit_for_bit(pack: PhotoPack, tmp_path: Path) -> None:

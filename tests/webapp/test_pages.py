@@ -55,7 +55,13 @@ def test_the_editor_starts_with_what_the_api_would_say(as_ada: Client, picture: 
     assert boot["picture"] == as_ada.get(f"/api/pictures/{picture.pk}").json()
     assert boot["models"] == as_ada.get("/api/models").json()
     assert boot["abilities"] == as_ada.get("/api/abilities").json()
-    assert boot["urls"] == {"api": "/api/", "socket": "/ws/live/", "home": "/", "pictures": "/pictures/"}
+    assert boot["urls"] == {
+        "api": "/api/",
+        "socket": "/ws/live/",
+        "home": "/",
+        "pictures": "/pictures/",
+        "picture": f"/pictures/{picture.pk}/",
+    }
     found = re.search(rb'<script id="boot" type="application/json">(.*?)</script>', answer.content, re.DOTALL)
     assert found is not None
     assert json.loads(found[1]) == boot
@@ -73,7 +79,7 @@ def test_a_title_cannot_break_out_of_the_page(as_ada: Client, ada: User) -> None
 def test_my_pictures(as_ada: Client, picture: Picture) -> None:
     answer = as_ada.get("/pictures/")
     assert answer.status_code == 200
-    assert [card["id"] for card in answer.context["items"]] == [str(picture.pk)]
+    assert [card["id"] for card in answer.context["page"]["items"]] == [str(picture.pk)]
 
 
 @pytest.mark.parametrize("url", ["/", "/pictures/", "/accounts/login/", "/accounts/signup/", "/api/docs", "/missing"])

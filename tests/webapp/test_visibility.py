@@ -25,8 +25,8 @@ from webapp.photos.models import Draft, Mask, Picture, Version
 
 METHODS = ("get", "head", "post", "put", "patch", "delete")
 # Accounts and the admin have rights of their own; static files and the API's description belong to nobody.
-# The pages of staff have a rule and a test of their own.
-OTHER_ROOMS = ("admin/", "accounts/", "static/", "operations/")
+# The pages of staff, teams and notifications have rules of their own: the table in tests/rights knows them.
+OTHER_ROOMS = ("admin/", "accounts/", "static/", "operations/", "teams/", "notifications/")
 PREVIEW = 7
 
 

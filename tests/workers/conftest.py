@@ -72,10 +72,10 @@ def sweeper(redis_server: RedisServer, shared_database: None, django_db_blocker:
         process.kill()
 
 
-def started_worker(queue: str, **environment: str) -> Process:
+def started_worker(queue: str, *, app: str = "workers.tasks", **environment: str) -> Process:
     """A worker for `queue` that has reported for work."""
     before = set(WorkerSeen.objects.values_list("name", flat=True))
-    worker = processes.fill_worker(queue, **environment)
+    worker = processes.fill_worker(queue, app=app, **environment)
     try:
         wait_until(
             lambda: WorkerSeen.objects.filter(queues=queue).exclude(name__in=before).exists(),
@@ -94,7 +94,7 @@ def interactive_worker(
 ) -> Iterator[Process]:
     """One worker for the interactive queue, shared by the tests that leave it as it is."""
     with django_db_blocker.unblock():
-        worker = started_worker("interactive")
+        worker = started_worker("interactive", WORKER_WARM_UP="on")  # as people have it
     yield worker
     worker.kill()
 

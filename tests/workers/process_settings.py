@@ -6,5 +6,7 @@ from webapp.settings import *  # noqa: F403  these are the settings; the lines b
 from webapp.settings import DATABASES, STORAGES
 
 DATABASES["default"]["NAME"] = os.environ["TEST_DATABASE"]
+if "TEST_SQLITE_SECONDS" in os.environ:  # how long to wait for somebody else's lock
+    DATABASES["default"]["OPTIONS"]["timeout"] = float(os.environ["TEST_SQLITE_SECONDS"])
 # Hashed file names need `collectstatic`; the tests of the whole studio run it.
 STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -16,8 +16,14 @@ from django.conf import settings
 from django.db import connection
 
 ROOT = Path(__file__).resolve().parents[2]
-# Shorter than what people get, so that what takes a while there takes a second here.
-QUICK = {"JOB_HEARTBEAT_SECONDS": "1", "JOB_STALE_SECONDS": "3", "JOB_SWEEP_SECONDS": "1"}
+# Shorter than what people get, so that what takes a while there takes a second here. Most tests need no PyTorch.
+QUICK = {
+    "JOB_HEARTBEAT_SECONDS": "1",
+    "JOB_STALE_SECONDS": "3",
+    "JOB_SWEEP_SECONDS": "1",
+    "WORKER_WARM_UP": "off",
+    "WORKER_DEVICE": "cpu",
+}
 _CELERY = ["--without-gossip", "--without-mingle", "--without-heartbeat", "-l", "info"]
 
 
@@ -80,15 +86,15 @@ def redis_server() -> Process:
     return Process("redis", "-m", "webapp.jobs.redis_server")
 
 
-def fill_worker(queue: str, **environment: str) -> Process:
+def fill_worker(queue: str, *, app: str = "workers.tasks", processes: int = 1, **environment: str) -> Process:
     name = f"{queue}-{time.monotonic_ns()}@test"
-    arguments = ["-m", "celery", "-A", "workers.tasks", "worker", "-n", name, "-Q", queue, "-c", "1", *_CELERY]
+    arguments = ["-m", "celery", "-A", app, "worker", "-n", name, "-Q", queue, "-c", str(processes), *_CELERY]
     return Process(f"worker-{queue}", *arguments, environment=environment)
 
 
-def maintenance_worker() -> Process:
+def maintenance_worker(**environment: str) -> Process:
     arguments = ["-m", "celery", "-A", "webapp.celery", "worker", "-Q", "maintenance", "--pool", "solo", *_CELERY]
-    return Process("maintenance", *arguments)
+    return Process("maintenance", *arguments, environment=environment)
 
 
 def beat() -> Process:

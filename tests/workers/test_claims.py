@@ -119,6 +119,20 @@ def test_positions_are_the_order_of_the_starts(user: User, other_user: User) -> 
 
 
 @pytest.mark.django_db
+def test_the_table_of_places_says_the_same_as_each_job(user: User, other_user: User) -> None:
+    third = User.objects.create_user("mary")
+    make_jobs(user, 7, first_at=LONG_AGO)
+    make_jobs(user, 1, status="running", started_at=LONG_AGO)
+    make_jobs(other_user, 3, first_at=LONG_AGO + HOUR)
+    make_jobs(other_user, 2, priority=4)
+    make_jobs(third, 4, first_at=LONG_AGO + 2 * HOUR)
+    make_jobs(third, 2, queue="interactive")
+    waiting = Job.objects.filter(status="queued", queue="batch")
+    assert claims.positions("batch") == {job.pk: claims.position(job) for job in waiting}
+    assert sorted(claims.positions("batch").values()) == list(range(1, 17))
+
+
+@pytest.mark.django_db
 def test_more_urgent_jobs_stand_ahead(user: User, other_user: User) -> None:
     (mine,) = make_jobs(user, 1, first_at=LONG_AGO)
     urgent = make_jobs(other_user, 3, priority=1)

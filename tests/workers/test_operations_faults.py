@@ -134,7 +134,6 @@ def test_two_workers_race_for_two_hundred_jobs_and_each_runs_once(
         shares = Counter(Attempt.objects.filter(job__in=ids).values_list("worker", flat=True))
         assert sum(shares.values()) == 200
         assert len(shares) == 2
-        assert min(shares.values()) >= 20
         # In turns: of the first 50 that started, everybody has ten.
         first = Job.objects.filter(pk__in=ids).order_by("started_at").values_list("owner", flat=True)[:50]
         assert max(Counter(first).values()) <= 12

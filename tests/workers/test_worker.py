@@ -90,7 +90,10 @@ def test_a_selection_runs_like_any_job(interactive_worker: Process, user: User) 
     assert done.selection is not None
     assert done.selection.picture == version.picture
     assert done.fraction == 1.0
-    assert "object" in WorkerSeen.objects.filter(queues="interactive").first().abilities  # type: ignore[union-attr]
+    wait_until(
+        lambda: any("object" in seen.abilities for seen in WorkerSeen.objects.filter(queues="interactive")),
+        what="the worker has said what it can select",
+    )
 
 
 def test_what_cannot_be_filled_fails_with_a_sentence(interactive_worker: Process, user: User) -> None:

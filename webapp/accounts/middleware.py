@@ -29,4 +29,5 @@ def _needs_an_account(match: ResolverMatch | None) -> bool:
     if match is None:
         return False
     name = match.url_name or ""
-    return (name.startswith("account_") and name != "account_logout") or match.namespace == "admin"
+    by_name = name.startswith(("account_", "mfa_", "usersessions_")) and name != "account_logout"
+    return by_name or match.namespace in ("admin", "teams", "profile")

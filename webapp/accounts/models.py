@@ -13,6 +13,9 @@ class User(AbstractUser):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     is_guest = models.BooleanField(default=False)
+    mail_notices = models.BooleanField(
+        "E-mail me when a long job ends", default=True, help_text="Notifications on the site come either way."
+    )
 
     def __str__(self) -> str:
         return "Guest" if self.is_guest else (self.get_full_name() or self.username)

@@ -85,6 +85,12 @@ def claim_guest(guest: User, account: User) -> bool:
     return True
 
 
+def is_first_account(user: User) -> bool:
+    """Whether nobody but guests was here before `user`."""
+    first = User.objects.filter(is_guest=False).order_by("date_joined", "pk").first()
+    return first is not None and first.pk == user.pk
+
+
 def forgotten_guests(days: int) -> QuerySet[User]:
     """Guests that nobody can reach any more (no session), and those that did nothing for `days` days."""
     now = timezone.now()

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.signals import got_request_exception
+from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
@@ -61,4 +62,8 @@ def _sentence(errors: list[dict[str, Any]]) -> str:
 def _failure(request: HttpRequest, exc: Exception | type[Exception]) -> HttpResponse:
     logger.error("%s %s failed", request.method, request.path, exc_info=exc if isinstance(exc, Exception) else True)
     got_request_exception.send(sender=None, request=request)
+    if isinstance(exc, OperationalError | InterfaceError):  # the database is locked, gone or starting anew
+        response = error_response(503)
+        response["Retry-After"] = "5"
+        return response
     return error_response(500)

@@ -14,7 +14,7 @@ from inpainting.imaging import encode_mask
 from webapp.accounts.services import account_for
 from webapp.api.payloads import draft_out, job_out
 from webapp.api.schemas import DraftOut, JobOut
-from webapp.api.seen import REFUSED, visible_version
+from webapp.api.seen import REFUSED, editable_version, visible_version
 from webapp.errors import Refusal
 from webapp.jobs.services import submit_selection
 from webapp.photos import drafts, services
@@ -37,7 +37,7 @@ def select(
 
     `hint` is a picture like a mask. The job's `selection` has the mask once it succeeded; nothing else changes.
     """
-    version = visible_version(request, version_id)
+    version = editable_version(request, version_id)
     with account_for(request) as owner, new_files(), transaction.atomic():
         stroke = _stroke(version, None if hint is None else hint.read(), kind)
         job, created = submit_selection(owner, version, stroke, kind=kind)
@@ -59,7 +59,7 @@ def read_mask(request: HttpRequest, version_id: UUID, mask: File[UploadedFile]) 
 )
 def put_draft(request: HttpRequest, version_id: UUID) -> Status[DraftOut] | Status[None]:
     """Keep the mask in the body; whoever writes last wins. One without a hole removes the draft (204)."""
-    version = visible_version(request, version_id)
+    version = editable_version(request, version_id)
     # Not `body`, which ends at the limit for forms; a mask of a large photo may well be larger.
     data = request.read(settings.MAX_UPLOAD_BYTES + 1)
     if len(data) > settings.MAX_UPLOAD_BYTES:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from django.contrib.auth.models import AnonymousUser
 from django.urls import reverse
 from ninja import Schema
 from ninja.responses import NinjaJSONEncoder
 
-from inpainting.catalog import ModelEntry, Paper, offered
+from inpainting.catalog import ModelEntry, Paper, Standing, offered, standings
+from webapp.accounts.models import User
 from webapp.api.schemas import (
     AbilitiesOut,
     BatchCard,
@@ -22,7 +24,9 @@ from webapp.api.schemas import (
     ParamOut,
     PictureCard,
     PictureOut,
+    Rights,
     SourceMapOut,
+    TeamName,
     VersionOut,
 )
 from webapp.jobs.batches import jobs_of
@@ -30,6 +34,7 @@ from webapp.jobs.models import Batch, Job
 from webapp.jobs.payloads import job_payload, model_title
 from webapp.jobs.services import abilities
 from webapp.photos.models import Draft, Picture, Version
+from webapp.teams import policies
 
 MOST_BATCHES = 50
 
@@ -43,7 +48,8 @@ def as_json(shape: Schema) -> dict[str, Any]:
 
 def models_out() -> list[ModelOut]:
     """Every model that can be used here, in the order to show them."""
-    return [_model_out(entry) for entry in offered()]
+    measured = standings()
+    return [_model_out(entry, measured.get(entry.key)) for entry in offered()]
 
 
 def abilities_out() -> AbilitiesOut:
@@ -51,11 +57,11 @@ def abilities_out() -> AbilitiesOut:
     return AbilitiesOut.model_validate({"select": abilities()})
 
 
-def picture_out(picture: Picture) -> PictureOut:
-    """A picture as its owner sees it; at most eight queries, however many versions and batches there are."""
+def picture_out(picture: Picture, user: User | AnonymousUser) -> PictureOut:
+    """A picture as `user` sees it; at most ten queries, however many versions and batches there are."""
     rows = picture.versions.order_by("created_at", "id").prefetch_related("overlays", "sources")
     versions: list[Version] = list(rows)
-    draft = picture.drafts.filter(owner=picture.owner_id).first()
+    draft = picture.drafts.filter(owner=user.pk).first()
     batches = list(picture.batches.order_by("-created_at", "-id").prefetch_related("jobs")[:MOST_BATCHES])
     jobs = list(picture.jobs.active().order_by("created_at"))
     upload = versions[0]
@@ -70,6 +76,8 @@ def picture_out(picture: Picture) -> PictureOut:
         jobs=[job_out(job) for job in jobs],
         draft=None if draft is None else draft_out(draft),
         batches=[_batch_card(batch) for batch in reversed(batches)],
+        team=None if picture.team is None else TeamName(id=picture.team.pk, name=picture.team.name),
+        may=Rights.model_validate(policies.rights(user, picture)),
     )
 
 
@@ -142,7 +150,7 @@ def _batch_card(batch: Batch) -> BatchCard:
 
 
 def card_out(picture: Picture) -> PictureCard:
-    """One picture of `PictureQuerySet.for_cards`."""
+    """One picture as `webapp.galleries.search.cards` gives it."""
     row = vars(picture)
     return PictureCard(
         id=picture.pk,
@@ -151,18 +159,24 @@ def card_out(picture: Picture) -> PictureCard:
         height=row["latest_height"],
         versions=row["version_count"],
         thumb_url=reverse("version_thumb", args=[row["latest_id"]]),
+        page_url=reverse("picture", args=[picture.pk]),
         edit_url=reverse("editor", args=[picture.pk]),
         changed_at=picture.changed_at,
+        trashed_at=picture.trashed_at,
+        tags=[tag.name for tag in picture.tags.all()],
+        favourite=row["is_favourite"],
+        review=row["review"] or "open",
     )
 
 
-def _model_out(entry: ModelEntry) -> ModelOut:
+def _model_out(entry: ModelEntry, standing: Standing | None) -> ModelOut:
     paper = entry.paper
     return ModelOut(
         key=entry.key,
         title=entry.title,
         summary=entry.summary,
         cost=entry.cost,
+        measured=standing.sentence if standing else "",
         paper=None if paper is None else _paper_out(paper),
         params=[
             ParamOut(

@@ -11,20 +11,22 @@ from uuid import UUID
 
 from django.db import transaction
 from django.http import HttpRequest
-from ninja import File, Form, Router, Status, UploadedFile
+from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from webapp.accounts.services import account_for
-from webapp.api.pages import picture_page
-from webapp.api.payloads import abilities_out, batch_out, job_out, models_out, picture_out
-from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn
-from webapp.api.seen import REFUSED, visible_version
+from webapp.api.payloads import abilities_out, batch_out, card_out, job_out, models_out, picture_out
+from webapp.api.schemas import AbilitiesOut, BatchOut, JobOut, ModelOut, PictureOut, PicturePage, SampleIn, TitleIn
+from webapp.api.searches import SearchIn
+from webapp.api.seen import REFUSED, caller, editable_version, visible_picture, visible_team
 from webapp.errors import Refusal, not_found
+from webapp.galleries.search import find_page
+from webapp.galleries.services import rename, throw_away
 from webapp.jobs.batches import cancel_batch, submit_batch
 from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import cancel_job, submit_job
 from webapp.photos import services
 from webapp.photos.files import new_files
-from webapp.photos.models import Picture
+from webapp.teams import policies
 
 router = Router()
 
@@ -36,11 +38,17 @@ def list_models(request: HttpRequest) -> list[ModelOut]:
 
 
 @router.post("/pictures", response={201: PictureOut, **REFUSED}, summary="Upload a photo", tags=["pictures"])
-def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[PictureOut]:
-    """Take in a JPEG, PNG, WebP, TIFF or HEIC photo. A visitor becomes a guest by this, where guests are allowed."""
+def upload_picture(
+    request: HttpRequest, file: File[UploadedFile], team: Form[UUID | None] = None
+) -> Status[PictureOut]:
+    """Take in a JPEG, PNG, WebP, TIFF or HEIC photo, for a team where `team` names one.
+
+    A visitor becomes a guest by this, where guests are allowed.
+    """
+    into = None if team is None else visible_team(request, team)
     with account_for(request) as owner:
-        picture = services.add_picture(owner, file.name or "", file.read())
-    return Status(201, picture_out(picture))
+        picture = services.add_picture(owner, file.name or "", file.read(), team=into)
+        return Status(201, picture_out(picture, owner))
 
 
 @router.post(
@@ -48,15 +56,24 @@ def upload_picture(request: HttpRequest, file: File[UploadedFile]) -> Status[Pic
 )
 def take_sample(request: HttpRequest, sample: SampleIn) -> Status[PictureOut]:
     """Start from one of the photos that come with the site."""
+    into = None if sample.team is None else visible_team(request, sample.team)
     with account_for(request) as owner:
-        picture = services.add_sample(owner, sample.name)
-    return Status(201, picture_out(picture))
+        picture = services.add_sample(owner, sample.name, team=into)
+        return Status(201, picture_out(picture, owner))
 
 
-@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="My pictures", tags=["pictures"])
-def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePage:
-    """Your pictures, latest change first, 24 at a time; `next` is the cursor of the following page."""
-    return picture_page(request.user, cursor)
+@router.get("/pictures", response={200: PicturePage, **REFUSED}, summary="A gallery", tags=["pictures"])
+def list_pictures(request: HttpRequest, wanted: Query[SearchIn], cursor: str | None = None) -> PicturePage:
+    """Your pictures, or a team's, 24 at a time; `next` is the cursor of the following page of the same search."""
+    page = find_page(request.user, wanted.as_search(), cursor)
+    return PicturePage(items=[card_out(row) for row in page.pictures], next=page.next)
+
+
+@router.patch("/pictures/{uuid:picture_id}", response={200: TitleIn, **REFUSED}, summary="Rename", tags=["pictures"])
+def rename_picture(request: HttpRequest, picture_id: UUID, change: TitleIn) -> TitleIn:
+    """Give a picture another title."""
+    picture = visible_picture(request, picture_id)
+    return TitleIn(title=rename(caller(request), picture, change.title).title)
 
 
 @router.get(
@@ -64,15 +81,15 @@ def list_pictures(request: HttpRequest, cursor: str | None = None) -> PicturePag
 )
 def get_picture(request: HttpRequest, picture_id: UUID) -> PictureOut:
     """A picture with its versions and the jobs that have not ended."""
-    return picture_out(_picture(request, picture_id))
+    return picture_out(visible_picture(request, picture_id), request.user)
 
 
 @router.delete(
     "/pictures/{uuid:picture_id}", response={204: None, **REFUSED}, summary="Delete a picture", tags=["pictures"]
 )
 def delete_picture(request: HttpRequest, picture_id: UUID) -> Status[None]:
-    """Delete a picture with its versions, masks, jobs and files."""
-    services.delete_picture(_picture(request, picture_id))
+    """Put a picture into the trash; it can be brought back for some days. Its jobs are called off."""
+    throw_away(caller(request), [picture_id])
     return Status(204, None)
 
 
@@ -95,7 +112,7 @@ def fill(
     `params` is a JSON object of the model's parameters. Answers 200 with the job that exists when the same request
     is already waiting or running.
     """
-    version = visible_version(request, version_id)
+    version = editable_version(request, version_id)
     with account_for(request) as owner, new_files(), transaction.atomic():
         job, created = submit_job(
             owner, version, services.add_mask(version, mask.read()), model=model, params=_params(params), seed=seed
@@ -116,7 +133,7 @@ def fill_all(
 
     Either all jobs are queued or none is. Answers 200 with the batch that exists when the same request is under way.
     """
-    version = visible_version(request, version_id)
+    version = editable_version(request, version_id)
     keys = None if models is None else _keys(models)
     with account_for(request) as owner, new_files(), transaction.atomic():
         batch, created = submit_batch(owner, version, services.add_mask(version, mask.read()), models=keys)
@@ -138,7 +155,10 @@ def get_job(request: HttpRequest, job_id: UUID) -> JobOut:
 @router.post("/jobs/{uuid:job_id}/cancel", response={200: JobOut, **REFUSED}, summary="Cancel a job", tags=["jobs"])
 def cancel(request: HttpRequest, job_id: UUID) -> JobOut:
     """Call a job off; one that has ended stays as it is."""
-    return job_out(cancel_job(_job(request, job_id), actor=str(request.user.pk)))
+    job = _job(request, job_id)
+    if not policies.can_cancel(request.user, job):
+        raise policies.forbidden()
+    return job_out(cancel_job(job, actor=str(request.user.pk)))
 
 
 @router.get("/batches/{uuid:batch_id}", response={200: BatchOut, **REFUSED}, summary="A batch", tags=["jobs"])
@@ -153,15 +173,10 @@ def get_batch(request: HttpRequest, batch_id: UUID) -> BatchOut:
 def cancel_all(request: HttpRequest, batch_id: UUID) -> BatchOut:
     """Call off the jobs of a batch that have not ended."""
     batch = _batch(request, batch_id)
+    if not policies.can_cancel(request.user, batch):
+        raise policies.forbidden()
     cancel_batch(batch, actor=str(request.user.pk))
     return batch_out(batch)
-
-
-def _picture(request: HttpRequest, picture_id: UUID) -> Picture:
-    found: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
-    if found is None:
-        raise not_found()
-    return found
 
 
 def _job(request: HttpRequest, job_id: UUID) -> Job:

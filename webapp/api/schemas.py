@@ -10,6 +10,8 @@ from ninja import Field, Schema
 
 from inpainting.catalog import Cost, ParamKind
 
+Box = tuple[int, int, int, int]
+
 
 class ErrorOut(Schema):
     """Every error: a stable code for programs and a sentence for people."""
@@ -41,6 +43,8 @@ class ModelOut(Schema):
     title: str
     summary: str
     cost: Cost
+    measured: str
+    """How it compares with the others where it was measured; may be empty."""
     paper: PaperOut | None
     params: list[ParamOut]
 
@@ -54,8 +58,13 @@ class PictureCard(Schema):
     height: int
     versions: int = Field(description="How many there are.")
     thumb_url: str
+    page_url: str
     edit_url: str
     changed_at: datetime
+    trashed_at: datetime | None = Field(description="When it was thrown away; only in the trash.")
+    tags: list[str]
+    favourite: bool = Field(description="Yours.")
+    review: Literal["open", "approved", "changes"] = Field(description="What the newest verdict says.")
 
 
 class PicturePage(Schema):
@@ -63,7 +72,37 @@ class PicturePage(Schema):
     next: str | None = Field(description="Cursor of the next page.")
 
 
-Box = tuple[int, int, int, int]
+class ManyIn(Schema):
+    """Which pictures; either all of them are handled or none."""
+
+    pictures: list[UUID]
+
+
+class TagsIn(ManyIn):
+    add: list[str] = Field(default_factory=list)
+    remove: list[str] = Field(default_factory=list)
+
+
+class FavouriteIn(ManyIn):
+    favourite: bool
+
+
+class MoveIn(ManyIn):
+    team: UUID | None = Field(description="The team that gets them; null for your own pictures.")
+
+
+class TitleIn(Schema):
+    title: str
+
+
+class RerunIn(Schema):
+    model: str
+    params: dict[str, Any] = Field(default_factory=dict)
+    seed: int | None = None
+
+
+class HandledOut(Schema):
+    handled: int = Field(description="How many pictures were changed.")
 
 
 class OverlayOut(Schema):
@@ -182,6 +221,20 @@ class AbilitiesOut(Schema):
     select: list[Literal["object", "text"]]
 
 
+class TeamName(Schema):
+    id: UUID
+    name: str
+
+
+class Rights(Schema):
+    """What the caller may do with a picture, besides looking at it."""
+
+    edit: bool
+    review: bool
+    delete: bool
+    share: bool
+
+
 class PictureOut(Schema):
     id: UUID
     title: str
@@ -193,7 +246,10 @@ class PictureOut(Schema):
     jobs: list[JobOut] = Field(description="Those that have not ended.")
     draft: DraftOut | None = Field(description="Yours.")
     batches: list[BatchCard] = Field(description="The latest 50, oldest first.")
+    team: TeamName | None = Field(description="The team that it belongs to, if any.")
+    may: Rights
 
 
 class SampleIn(Schema):
     name: str
+    team: UUID | None = Field(None, description="The team that gets the picture; you without it.")

@@ -7,8 +7,12 @@ from ninja import NinjaAPI
 
 from webapp.api import errors
 from webapp.api.auth import BrowserSession
+from webapp.api.gallery import router as gallery
+from webapp.api.notices import router as notices
 from webapp.api.painting import router as painting
+from webapp.api.reviewing import router as reviewing
 from webapp.api.routes import router
+from webapp.api.shares import router as shares
 
 api = NinjaAPI(
     title="Reweave",
@@ -21,7 +25,8 @@ api = NinjaAPI(
     urls_namespace="api",
 )
 api.add_router("", router)
-api.add_router("", painting)
+for _part in (painting, notices, gallery, reviewing, shares):
+    api.add_router("", _part)
 errors.install(api)
 
 urlpatterns: list[URLPattern] = [path("", api.urls)]  # type: ignore[list-item]  # a resolver triple, which path() takes

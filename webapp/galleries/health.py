@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import timedelta
 from uuid import uuid4
 
 import redis
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
@@ -48,7 +46,7 @@ def _probe(name: str, check: Callable[[], None]) -> dict[str, bool | str]:
         check()
     except NotReady as problem:
         return {"ok": False, "message": str(problem)}
-    except (DatabaseError, redis.RedisError, OSError) as error:
+    except (DatabaseError, InterfaceError, redis.RedisError, OSError) as error:
         logger.warning("Not ready: %s: %s", name, error)
         return {"ok": False, "message": f"{_NAMES[name]} cannot be used; the log says why."}
     return {"ok": True, "message": ""}
@@ -76,8 +74,7 @@ def _storage() -> None:
 
 
 def _worker() -> None:
-    recently = timezone.now() - timedelta(seconds=settings.JOBS.stale_after)
-    if not WorkerSeen.objects.filter(seen_at__gte=recently).exists():
+    if not WorkerSeen.objects.alive().exists():
         raise NotReady(f"No worker gave a sign of life in the last {settings.JOBS.stale_after:g} seconds.")
 
 

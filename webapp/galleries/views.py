@@ -1,11 +1,10 @@
-"""Pages: home, the editor, and one's own pictures."""
+"""Pages: home and the editor."""
 
 from __future__ import annotations
 
 from uuid import UUID
 
 from django.conf import settings
-from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,11 +12,12 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
 
 from inpainting.imaging import DECODABLE_FORMATS
-from webapp.api.pages import picture_page
 from webapp.api.payloads import abilities_out, as_json, models_out, picture_out
 from webapp.errors import not_found
 from webapp.photos.models import Picture
 from webapp.photos.samples import all_samples
+from webapp.teams import policies
+from webapp.teams.models import Team
 
 _FORMAT_NAMES = {"WEBP": "WebP", "HEIF": "HEIC"}
 
@@ -41,17 +41,10 @@ def home(request: HttpRequest) -> HttpResponse:
         "max_pixels": settings.MAX_UPLOAD_PIXELS,
         "formats": [_FORMAT_NAMES.get(name, name) for name in DECODABLE_FORMATS],
     }
-    return render(request, "home.html", {"samples": samples, "limits": limits})
-
-
-@require_safe
-@ensure_csrf_cookie
-def pictures(request: HttpRequest) -> HttpResponse:
-    """One's own pictures; the page gets its first cards along and fetches more from the API."""
-    if not request.user.is_authenticated and not settings.ALLOW_GUESTS:
-        return redirect_to_login(request.get_full_path())
-    page = picture_page(request.user, request.GET.get("cursor"))
-    return render(request, "pictures/list.html", as_json(page))
+    team = _upload_team(request)
+    upload_url = reverse("pictures") if team is None else reverse("team_pictures", args=[team.pk])
+    context = {"samples": samples, "limits": limits, "upload_team": team, "upload_url": upload_url}
+    return render(request, "home.html", context)
 
 
 @require_safe
@@ -61,8 +54,9 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
     picture: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
     if picture is None:
         raise not_found()
+    policies.require(policies.can_edit, request.user, picture)
     boot = {
-        "picture": as_json(picture_out(picture)),
+        "picture": as_json(picture_out(picture, request.user)),
         "models": [as_json(model) for model in models_out()],
         "abilities": as_json(abilities_out()),
         "urls": {
@@ -70,6 +64,17 @@ def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
             "socket": "/ws/live/",
             "home": reverse("home"),
             "pictures": reverse("pictures"),
+            "picture": reverse("picture", args=[picture.pk]),
         },
     }
     return render(request, "editor.html", {"boot": boot})
+
+
+def _upload_team(request: HttpRequest) -> Team | None:
+    """The team in `?team=`, when the person may bring pictures into it."""
+    try:
+        wanted = UUID(request.GET.get("team", ""))
+    except ValueError:
+        return None
+    team: Team | None = Team.objects.visible_to(request.user).filter(pk=wanted).first()
+    return team if team is not None and policies.can_add(request.user, team) else None

@@ -19,19 +19,27 @@ import redis
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.contrib.auth.models import AnonymousUser
+from django.db import DatabaseError, InterfaceError
 
+from webapp.jobs import standings
 from webapp.jobs.events import (
     ChangedHint,
     JobProgress,
     JobState,
+    Notified,
+    NotifiedHint,
     Pong,
     ProgressHint,
+    RightsHint,
     SocketError,
     job_group,
     user_group,
 )
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, preview_info
+from webapp.notifications.models import Notification
+from webapp.notifications.payloads import notification_payload
+from webapp.operations.requests import SOCKETS
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -45,6 +53,8 @@ _REDIS_IS_AWAY = (redis.RedisError, OSError)
 _LONGEST_MESSAGE = 2000  # characters
 _MOST_WATCHED = 200
 _LOOK_AT_POSITIONS_EVERY = 2.0  # seconds
+_NEAR = 10
+_MUCH = 0.8
 
 
 @dataclass(slots=True)
@@ -61,6 +71,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     """Tells one page about its person's jobs."""
 
     async def connect(self) -> None:
+        SOCKETS.inc()
         self.watched: dict[str, _Watched] = {}
         self.positions: asyncio.Task[None] | None = None
         self.sending = asyncio.Lock()
@@ -77,6 +88,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             await self.close(TRY_LATER)
 
     async def disconnect(self, code: int) -> None:
+        SOCKETS.dec()
         if self.positions is not None:
             self.positions.cancel()
         if not self.user.is_authenticated:
@@ -131,9 +143,21 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             "steps_done": hint["steps_done"],
             "steps_total": hint["steps_total"],
             "seconds_left": hint["seconds_left"],
+            "losses": hint["losses"],
             "preview": preview,
         }
         await self.send_json(progress)
+
+    async def user_notified(self, hint: NotifiedHint) -> None:
+        """This person got a notification, or read some."""
+        unread, latest = await self._notices(hint["notification"])
+        message: Notified = {"type": "notification", "unread": unread, "notification": latest}
+        await self.send_json(message)
+
+    async def user_rights(self, hint: RightsHint) -> None:
+        """This person may see less than before: what they may not watch any more is said to be gone."""
+        for job_id in list(self.watched):
+            await self._send_state(job_id)
 
     async def _watch_or_unwatch(self, kind: str, given: Any) -> None:
         try:
@@ -158,10 +182,10 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             self.watched[job_id] = _Watched()
         await self._send_state(job_id)
 
-    async def _send_state(self, job_id: str) -> None:
+    async def _send_state(self, job_id: str, place: int | None = None) -> None:
         """Read the job and send it whole; a job that was deleted is said to be gone."""
         async with self.sending:  # so that what was read first is sent first
-            payload = await self._read(job_id)
+            payload = await self._read(job_id, place)
             watched = self.watched.get(job_id)
             if payload is None:
                 await self._forget(job_id)
@@ -189,10 +213,17 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
     async def _send_moved_positions(self) -> None:
         while waiting := [key for key, watched in self.watched.items() if watched.status == Job.Status.QUEUED]:
             await asyncio.sleep(_LOOK_AT_POSITIONS_EVERY)
-            for payload in await self._read_many(waiting):
-                watched = self.watched.get(payload["id"])
-                if watched is not None and payload["position"] != watched.position:
-                    await self._send_state(payload["id"])
+            try:
+                places = await self._places(waiting)
+            except (DatabaseError, InterfaceError):
+                continue  # places can wait until the database is back
+            for job_id, place in places.items():
+                watched = self.watched.get(job_id)
+                if watched is not None and is_news(watched.position, place):
+                    try:
+                        await self._send_state(job_id, place)
+                    except OSError:  # the browser is gone; `disconnect` follows
+                        return
 
     async def _refuse(self, code: str, message: str, job_id: str | None = None) -> None:
         error: SocketError = {"type": "error", "code": code, "message": message, "job": job_id}
@@ -203,13 +234,31 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         return bool(Job.objects.visible_to(self.user).filter(pk=job_id).exists())
 
     @database_sync_to_async
-    def _read(self, job_id: str) -> dict[str, Any] | None:
-        job = Job.objects.visible_to(self.user).filter(pk=job_id).first()
-        return None if job is None else job_payload(job)
+    def _read(self, job_id: str, place: int | None) -> dict[str, Any] | None:
+        rows = Job.objects.visible_to(self.user).select_related("source", "mask", "selection")
+        job = rows.filter(pk=job_id).first()
+        if job is None:
+            return None
+        return job_payload(job, position=place if job.status == Job.Status.QUEUED else None)
 
     @database_sync_to_async
-    def _read_many(self, job_ids: Sequence[str]) -> list[dict[str, Any]]:
-        return [job_payload(job) for job in Job.objects.visible_to(self.user).filter(pk__in=job_ids)]
+    def _places(self, job_ids: Sequence[str]) -> dict[str, int]:
+        table = standings.table()
+        return {job_id: table[UUID(job_id)] for job_id in job_ids if UUID(job_id) in table}
+
+    @database_sync_to_async
+    def _notices(self, latest_id: str | None) -> tuple[int, dict[str, Any] | None]:
+        rows = Notification.objects.visible_to(self.user)
+        latest = None if latest_id is None else rows.filter(pk=latest_id).first()
+        return rows.unread().count(), None if latest is None else dict(notification_payload(latest))
+
+
+def is_news(told: int | None, place: int) -> bool:
+    """Whether a new place in the queue is worth a message: near the front always, further back when much changed.
+
+    With hundreds of pages open and thousands of jobs waiting, every start moves all of them.
+    """
+    return place != told and (told is None or place <= _NEAR or place > told or place <= _MUCH * told)
 
 
 class NoSuchSocket(AsyncJsonWebsocketConsumer):

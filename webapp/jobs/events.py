@@ -41,6 +41,8 @@ class JobProgress(TypedDict):
     steps_done: int | None
     steps_total: int | None
     seconds_left: float | None
+    losses: dict[str, float] | None
+    """The terms that an optimising model brings down, by name; for curves."""
     preview: PreviewInfo | None
 
 
@@ -57,6 +59,27 @@ class Pong(TypedDict):
     """The answer to a ping."""
 
     type: Literal["pong"]
+
+
+class Notified(TypedDict):
+    """How many notifications are unread now, and the one that just came, if one did."""
+
+    type: Literal["notification"]
+    unread: int
+    notification: dict[str, Any] | None
+
+
+class NotifiedHint(TypedDict):
+    """A person got a notification (its id), or read some."""
+
+    type: Literal["user.notified"]
+    notification: str | None
+
+
+class RightsHint(TypedDict):
+    """What a person may see became less: sockets look again at what they watch."""
+
+    type: Literal["user.rights"]
 
 
 class ChangedHint(TypedDict):
@@ -79,6 +102,7 @@ class ProgressHint(TypedDict):
     steps_done: int | None
     steps_total: int | None
     seconds_left: float | None
+    losses: dict[str, float] | None
     preview: int | None
     box: list[int] | None
 
@@ -104,3 +128,18 @@ def job_changed(job_id: UUID, owner_id: UUID) -> None:
 def job_progress(hint: ProgressHint) -> None:
     """Tell the job's watchers how far it is."""
     postman().post(job_group(hint["job"]), dict(hint))
+
+
+def user_notified(user_id: UUID, notification_id: UUID | None) -> None:
+    """Tell a person's sockets that they got a notification, or read some."""
+    hint: NotifiedHint = {
+        "type": "user.notified",
+        "notification": None if notification_id is None else str(notification_id),
+    }
+    postman().post(user_group(user_id), dict(hint))
+
+
+def rights_changed(user_id: UUID) -> None:
+    """Tell a person's sockets that they may see less than before."""
+    hint: RightsHint = {"type": "user.rights"}
+    postman().post(user_group(user_id), dict(hint))

@@ -11,13 +11,18 @@ from django.utils import timezone
 from webapp.errors import Refusal
 from webapp.jobs.models import Job
 from webapp.operations import attempts
+from webapp.teams.models import ComputeUse
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
+    from webapp.teams.models import Team
 
 
-def check_limits(owner: User) -> None:
-    """Raise `Refusal` (429) when `owner` may not ask for another job now; its sentence says when to come back."""
+def check_limits(owner: User, team: Team | None = None) -> None:
+    """Raise `Refusal` (429) when `owner` may not ask for another job now; its sentence says when to come back.
+
+    `team` is the one that the picture belongs to; its limits count besides those of the person.
+    """
     limits = settings.JOBS
     active = Job.objects.active().filter(owner=owner)
     if active.count() >= limits.max_active_per_user:
@@ -35,6 +40,42 @@ def check_limits(owner: User) -> None:
             f"gets here. Come back {_when(again, now)}.",
             status=429,
         )
+
+    if team is not None:
+        _check_team(team)
+
+
+def _check_team(team: Team) -> None:
+    limits, now = settings.JOBS, timezone.now()
+    active = Job.objects.active().filter(picture__team=team)
+    if limits.max_active_per_team and active.count() >= limits.max_active_per_team:
+        raise Refusal(
+            "too_many_jobs_of_team",
+            f"{team.name} has {limits.max_active_per_team} unfinished jobs, as many as one team may have. Come back "
+            "when one has ended, or cancel one.",
+            status=429,
+        )
+    most = limits.compute_per_team_and_day
+    if not most:
+        return
+    uses = ComputeUse.objects.filter(team=team, ended_at__gt=now - attempts.DAY).order_by("ended_at")
+    rows = list(uses.values_list("ended_at", "seconds"))
+    started = active.filter(status=Job.Status.RUNNING, started_at__isnull=False).values_list("started_at", flat=True)
+    used = sum(seconds for _, seconds in rows) + sum(max(0.0, (now - at).total_seconds()) for at in started)
+    if used < most:
+        return
+    again = now + attempts.DAY
+    for ended_at, seconds in rows:
+        used -= seconds
+        if used < most:
+            again = ended_at + attempts.DAY
+            break
+    raise Refusal(
+        "compute_of_team_used_up",
+        f"The jobs of {team.name} have run for {_hours(most)} within 24 hours, which is all that one team gets here. "
+        f"Come back {_when(again, now)}.",
+        status=429,
+    )
 
 
 def compute_used(owner: User) -> float:

@@ -7,8 +7,9 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
+from django.db.models.functions import Now
 
-from webapp.jobs.querysets import BatchQuerySet, JobQuerySet
+from webapp.jobs.querysets import BatchQuerySet, JobQuerySet, WorkerQuerySet
 
 
 class Job(models.Model):
@@ -141,7 +142,8 @@ class Transition(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     actor = models.CharField(max_length=120, help_text="A worker's name, a user's id, or “sweep”.")
     reason = models.CharField(max_length=300, blank=True)
-    at = models.DateTimeField(auto_now_add=True)
+    # The database's clock, like all times of a job's life: the clocks of several machines need not agree.
+    at = models.DateTimeField(db_default=Now(), editable=False)
 
     class Meta:
         ordering: ClassVar = ["at", "id"]
@@ -157,8 +159,13 @@ class WorkerSeen(models.Model):
     device = models.CharField(max_length=60, blank=True)
     queues = models.CharField(max_length=120, blank=True)
     abilities = models.JSONField(default=list, blank=True, help_text="What it can select: object, text.")
+    loaded = models.JSONField(default=dict, blank=True, help_text="Loaded models: key and bytes of their weights.")
+    memory = models.PositiveBigIntegerField(default=0, help_text="Bytes of main memory that the process holds.")
+    card_memory = models.PositiveBigIntegerField(default=0, help_text="Bytes of its graphics card's memory it holds.")
     started_at = models.DateTimeField()
     seen_at = models.DateTimeField()
+
+    objects = WorkerQuerySet.as_manager()
 
     def __str__(self) -> str:
         return self.name

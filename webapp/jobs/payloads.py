@@ -16,8 +16,10 @@ from webapp.jobs.previews import newest_preview
 from webapp.operations import estimates
 
 
-def job_payload(job: Job) -> dict[str, Any]:
+def job_payload(job: Job, *, position: int | None = None) -> dict[str, Any]:
     """The Job JSON of the API: ids as text, times in ISO 8601, durations in seconds.
+
+    `position` may be given by who has looked it up for many jobs at once.
 
     `position` counts from 1 and is given for queued jobs, as are `expected_start` and `expected_finish` (the latter
     for running ones too) when such jobs were measured before; `preview` while the job runs and Redis still has one.
@@ -34,7 +36,7 @@ def job_payload(job: Job) -> dict[str, Any]:
         "model_title": model_title(job.model) if job.is_fill else job.get_kind_display(),
         "status": job.status,
         "queue": job.queue,
-        "position": claims.position(job),
+        "position": claims.position(job) if position is None else position,
         "expected_start": _iso(expected.start),
         "expected_finish": _iso(expected.finish),
         "attempt": job.attempt,

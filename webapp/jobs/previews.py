@@ -15,6 +15,7 @@ from webapp.jobs.redis_client import client
 logger = logging.getLogger(__name__)
 
 _ATTEMPT_SHIFT = 20
+_COUNT_KEY = "reweave:previews"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def publish_preview(job_id: UUID, number: int, png: bytes, box: list[int]) -> bo
         with client().pipeline(transaction=False) as pipe:
             pipe.setex(_picture_key(job_id, number), lifetime, png)
             pipe.setex(_note_key(job_id), lifetime, json.dumps({"number": number, "box": box}))
+            pipe.incr(_COUNT_KEY)
             pipe.execute()
     except redis.RedisError as error:
         logger.warning("A live preview could not be stored. (%s)", error)
@@ -52,6 +54,15 @@ def read_preview(job_id: UUID, n: int) -> bytes | None:
     except redis.RedisError:
         return None
     return found if isinstance(found, bytes) else None
+
+
+def previews_made() -> int | None:
+    """How many previews were published since Redis was started; None when it cannot be asked."""
+    try:
+        found = client().get(_COUNT_KEY)
+    except redis.RedisError:
+        return None
+    return int(found) if isinstance(found, bytes) else 0
 
 
 def newest_preview(job_id: UUID) -> PreviewNote | None:

@@ -6,12 +6,10 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.db import IntegrityError, transaction
-from django.db.models.functions import Now
 
 from inpainting.catalog import CatalogError, ModelEntry, get_entry
 from webapp.errors import Refusal
@@ -21,6 +19,7 @@ from webapp.jobs.models import Job, WorkerSeen
 from webapp.jobs.querysets import ACTIVE
 from webapp.photos.drafts import draft_is_submitted
 from webapp.photos.models import Mask, Version
+from webapp.teams import policies, quotas
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -98,8 +97,7 @@ def submit_selection(owner: User, version: Version, hint: Mask, *, kind: str) ->
 
 def abilities() -> list[str]:
     """What can be selected here. Objects need nothing special; anything else needs a living worker that says so."""
-    seen_since = Now() - timedelta(seconds=settings.JOBS.stale_after)
-    workers = WorkerSeen.objects.filter(seen_at__gte=seen_since).values_list("abilities", flat=True)
+    workers = WorkerSeen.objects.alive().values_list("abilities", flat=True)
     able = {"object"}.union(*workers)
     return [kind for kind in SELECTIONS if kind in able]
 
@@ -114,7 +112,9 @@ def _submit(job: Job, *, by_staff: str = "") -> tuple[Job, bool]:
         try:
             with transaction.atomic():
                 if not by_staff:
-                    check_limits(owner)
+                    check_limits(owner, job.picture.team)
+                    quotas.check_compute(job.picture.team)
+                    quotas.check_room(owner, job.picture.team)
                 # A selection makes a mask, not a picture: there is nothing in it to review.
                 review = settings.JOBS.review and not by_staff and job.kind == Job.Kind.FILL
                 return states.submit(job, actor=by_staff or str(owner.pk), review=review), True
@@ -144,6 +144,7 @@ def cancel_job(job: Job, *, actor: str) -> Job:
 def _check_pictures(owner: User, version: Version, mask: Mask) -> None:
     if not Version.objects.visible_to(owner).filter(pk=version.pk).exists():
         raise Refusal("not_found", "There is no such picture.", status=404)
+    policies.require(policies.can_edit, owner, version.picture)
     if mask.picture_id != version.picture_id:
         raise Refusal("mask_of_other_picture", "This mask was painted on another picture.")
 

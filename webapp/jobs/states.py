@@ -11,6 +11,7 @@ the job's watchers are told, and a job that became ready gets a token.
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from django.conf import settings
@@ -19,7 +20,11 @@ from django.db.models.functions import Now
 
 from webapp.jobs import dispatch, events
 from webapp.jobs.models import Job, Transition, WorkerSeen
+from webapp.notifications import services as notifications
 from webapp.operations import attempts
+from webapp.teams import quotas
+
+logger = logging.getLogger(__name__)
 
 Status = Job.Status
 
@@ -172,7 +177,9 @@ def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: 
         if came_from == Status.RUNNING and started_at is not None:
             device = WorkerSeen.objects.filter(name=worker).values_list("device", flat=True).first() or ""
             attempts.note(job, worker=worker, device=device, started_at=started_at, queued_at=queued_at)
-            if settings.JOBS.max_running_per_user:  # the owner may have another job that was passed over until now
+            quotas.note(job, started_at=started_at)
+            if settings.JOBS.max_running_per_user or settings.JOBS.max_running_per_team:  # somebody may
+                # have another job that was passed over until now
                 queue = job.queue
                 transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
     return job
@@ -188,7 +195,16 @@ def _record(job: Job, came_from: str, to: str, actor: str, reason: str) -> None:
         actor=actor,
         reason=reason[:_LONGEST_REASON],
     )
+    logger.info(
+        "Job %s: %s → %s",
+        job.pk,
+        came_from or "new",
+        to,
+        extra={"job": str(job.pk), "attempt": job.attempt, "actor": actor, "reason": reason},
+    )
     job_id, owner_id, queue = job.pk, job.owner_id, job.queue
     if to == Status.QUEUED:
         transaction.on_commit(lambda: dispatch.send_token(queue), robust=True)
     transaction.on_commit(lambda: events.job_changed(job_id, owner_id), robust=True)
+    if to in (Status.SUCCEEDED, Status.FAILED, Status.CANCELLED):
+        notifications.job_ended(job)

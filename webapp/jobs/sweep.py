@@ -29,9 +29,12 @@ class Swept:
     tokens_sent: int
 
 
-def sweep() -> Swept:
-    """Take back running jobs without a heartbeat, then send the tokens that are missing. Safe to run at any time."""
-    taken_back, given_up = take_back_stale()
+def sweep(*, judge: bool = True) -> Swept:
+    """Take back running jobs without a heartbeat, then send the tokens that are missing. Safe to run at any time.
+
+    Without `judge` nobody is taken for dead: for when heartbeats could not be written for a while.
+    """
+    taken_back, given_up = take_back_stale() if judge else (0, 0)
     sent = send_missing_tokens()
     WorkerSeen.objects.filter(seen_at__lt=Now() - _FORGET_WORKERS_AFTER).delete()
     return Swept(taken_back, given_up, sent)

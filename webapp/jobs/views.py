@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from webapp.jobs.models import Job
 from webapp.jobs.previews import read_preview
+from webapp.operations.requests import PREVIEWS_SERVED
 
 
 @require_safe
@@ -19,6 +20,7 @@ def preview(request: HttpRequest, job_id: UUID, n: int) -> HttpResponse:
     png = read_preview(job_id, n)
     if png is None:
         raise Http404("This preview is no longer kept.")
+    PREVIEWS_SERVED.inc()
     response = HttpResponse(png, content_type="image/png")
     # A number never shows two different pictures, so a browser that has it need not ask again.
     response["Cache-Control"] = "private, max-age=300, immutable"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import heapq
 import math
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections import Counter, deque
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -23,6 +23,8 @@ from webapp.operations.fleet import Worker, workers, working
 _MOST_PLAYED = 1000
 """Jobs further back than this get no estimate; it would be worth little."""
 _KEEP_SECONDS = 2.0
+_SHARE_OF_TIME = 10
+"""Plans take a tenth of a process's time at most."""
 _RANK = {Job.Queue.INTERACTIVE: 0, Job.Queue.BATCH: 1, Job.Queue.MAINTENANCE: 2}
 _NEVER = float("-inf")
 
@@ -48,6 +50,8 @@ class Waiting:
     created: float
     seconds: float
     """How long it will run; infinity when nobody knows."""
+    weight: int = 1
+    """Starts in a turn; see `webapp.jobs.turns`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,36 +70,95 @@ def play(
 
     Jobs are handed out by the rules of `webapp.jobs.claims`: queue, priority, users in turn, age.
     """
-    left = sorted(waiting, key=lambda job: (job.created, job.key))
-    turn = dict(last_starts)
     running = Counter(hand.owner for hand in hands if hand.owner is not None)
+    queue = _Turns(waiting, dict(last_starts), running, most_running)
     free = [(hand.free_in, number, hand.owner) for number, hand in enumerate(hands)]
     heapq.heapify(free)
     times: dict[UUID, tuple[float, float]] = {}
-    while left and free:
+    while len(times) < len(waiting) and free:
         now, number, ended = heapq.heappop(free)
         if ended is not None:
-            running[ended] -= 1
-        can = [job for job in left if job.queue in hands[number].queues]
-        allowed = [job for job in can if not most_running or running[job.owner] < most_running]
-        if not allowed:
+            queue.ended(ended)
+        job = queue.begin_next(hands[number].queues, now)
+        if job is None:
             later = min((moment for moment, _, _ in free if moment > now), default=math.inf)
-            if can and later < math.inf:
+            if later < math.inf and queue.has_any(hands[number].queues):
                 heapq.heappush(free, (later, number, None))
             continue
-        job = min(
-            allowed,
-            key=lambda job: (
-                _RANK.get(Job.Queue(job.queue), 9), -job.priority, running[job.owner], turn.get(job.owner, _NEVER),
-                job.created, job.key,
-            ),
-        )  # fmt: skip
-        left.remove(job)
-        running[job.owner] += 1
-        turn[job.owner] = now
         times[job.key] = (now, now + job.seconds)
         heapq.heappush(free, (now + job.seconds, number, job.owner))
     return times
+
+
+_Key = tuple[int, bool, float, float, UUID, UUID]
+"""What decides between people, see `webapp.jobs.turns`; then the oldest job's id, and the person's."""
+
+
+class _Turns:
+    """Waiting jobs by queue, priority and person. Taking the next one takes the time of a heap, however many wait."""
+
+    def __init__(
+        self, waiting: Sequence[Waiting], last_starts: dict[UUID, float], running: Counter[UUID], most_running: int
+    ) -> None:
+        self._last_starts, self._running, self._most = last_starts, running, most_running
+        self._weights: dict[UUID, int] = {}
+        self._turn: tuple[UUID | None, int] = (None, 0)
+        """Who started last, and how many times in a row."""
+        self._jobs: dict[tuple[int, int, str], dict[UUID, deque[Waiting]]] = {}
+        self._levels_of: dict[UUID, set[tuple[int, int, str]]] = {}
+        for job in sorted(waiting, key=lambda job: (job.created, job.key)):
+            level = (_RANK.get(Job.Queue(job.queue), 9), -job.priority, job.queue)
+            self._jobs.setdefault(level, {}).setdefault(job.owner, deque()).append(job)
+            self._levels_of.setdefault(job.owner, set()).add(level)
+            self._weights[job.owner] = max(job.weight, self._weights.get(job.owner, 1))
+        # A person whose standing changed is entered anew; what was entered before is found to be out of date later.
+        self._heaps: dict[tuple[int, int, str], list[_Key]] = {level: [] for level in sorted(self._jobs)}
+        for owner in self._levels_of:
+            self._enter(owner)
+
+    def begin_next(self, queues: Collection[str], now: float) -> Waiting | None:
+        """Take out the job that a worker of `queues` starts now; None when none of them may start."""
+        for level, heap in self._heaps.items():
+            if level[2] not in queues:
+                continue
+            while heap:
+                owner = heap[0][-1]
+                if heap[0] != self._key(level, owner) or (self._most and self._running[owner] >= self._most):
+                    heapq.heappop(heap)
+                    continue
+                job = self._jobs[level][owner].popleft()
+                self._running[owner] += 1
+                self._last_starts[owner] = now
+                before, in_a_row = self._turn
+                self._turn = (owner, in_a_row + 1 if before == owner else 1)
+                self._enter(owner)
+                if before is not None and before != owner:
+                    self._enter(before)
+                return job
+        return None
+
+    def ended(self, owner: UUID) -> None:
+        """One of the person's jobs has ended."""
+        self._running[owner] -= 1
+        self._enter(owner)
+
+    def has_any(self, queues: Collection[str]) -> bool:
+        """Whether jobs are left for a worker of `queues`."""
+        return any(level[2] in queues and any(jobs.values()) for level, jobs in self._jobs.items())
+
+    def _enter(self, owner: UUID) -> None:
+        for level in self._levels_of.get(owner, ()):
+            key = self._key(level, owner)
+            if key is not None:
+                heapq.heappush(self._heaps[level], key)
+
+    def _key(self, level: tuple[int, int, str], owner: UUID) -> _Key | None:
+        jobs = self._jobs[level][owner]
+        if not jobs:
+            return None
+        last, weight = self._last_starts.get(owner, _NEVER), self._weights[owner]
+        waits_for_turn = not (self._turn[0] == owner and self._turn[1] < weight)
+        return (self._running[owner] // weight, waits_for_turn, last, jobs[0].created, jobs[0].key, owner)
 
 
 def expected(job: Job) -> Expected:
@@ -124,6 +187,8 @@ class _Kept:
     """The last plan of this process. Every page that shows the queue asks for each of its jobs at the same moment."""
 
     made: float
+    cost: float
+    """Seconds that making it took."""
     times: dict[UUID, Expected]
     whole: bool
 
@@ -140,17 +205,22 @@ def forget() -> None:
 def _plan(job: Job) -> dict[UUID, Expected]:
     global _kept
     kept = _kept
-    if kept is None or time.monotonic() - kept.made > _KEEP_SECONDS or (kept.whole and job.pk not in kept.times):
+    age = math.inf if kept is None else time.monotonic() - kept.made
+    # A job that has just come in is worth a new plan, unless they come faster than plans can be made.
+    missing = kept is not None and kept.whole and job.pk not in kept.times and age > _SHARE_OF_TIME * kept.cost
+    if kept is None or age > _KEEP_SECONDS or missing:
         kept = _kept = _make_plan()
     return kept.times
 
 
 def _make_plan() -> _Kept:
+    began = time.monotonic()
     now = timezone.now()
     fleet = working(workers())
     devices = sorted({worker.device for worker in fleet})
-    queued = Job.objects.filter(status=Job.Status.QUEUED).select_related("source", "mask").defer("params", "traceback")
-    rows = list(queued.order_by("-priority", "created_at", "pk")[: _MOST_PLAYED + 1])
+    queued = Job.objects.filter(status=Job.Status.QUEUED).defer("params", "traceback")
+    queued = queued.select_related("source", "mask", "picture__team").order_by("-priority", "created_at", "pk")
+    rows = list(queued[: _MOST_PLAYED + 1])
     usual: dict[tuple[str, int], float] = {}
     for row in rows:
         kind = (row.model, _size(row))
@@ -165,6 +235,7 @@ def _make_plan() -> _Kept:
             priority=row.priority,
             created=row.created_at.timestamp(),
             seconds=usual[row.model, _size(row)],
+            weight=row.picture.team.weight if row.picture.team is not None else 1,
         )
         for row in rows[:_MOST_PLAYED]
     ]
@@ -174,7 +245,8 @@ def _make_plan() -> _Kept:
     times = play(waiting, _hands(fleet), last, most_running=settings.JOBS.max_running_per_user)
     moments = {key: Expected(_moment(now, start), _moment(now, end)) for key, (start, end) in times.items()}
     known = {job.key: moments.get(job.key, UNKNOWN) for job in waiting}
-    return _Kept(time.monotonic(), known, whole=len(rows) <= _MOST_PLAYED)
+    done = time.monotonic()
+    return _Kept(done, done - began, known, whole=len(rows) <= _MOST_PLAYED)
 
 
 def _hands(fleet: list[Worker]) -> list[Hand]:

@@ -70,6 +70,9 @@ def why_waiting(job: Job) -> list[str]:
     theirs = Job.objects.filter(owner=job.owner_id, status=Job.Status.RUNNING).count()
     if most and theirs >= most:
         reasons.append(f"{job.owner} has {theirs} running, as many as one person may have at a time.")
+    team = job.picture.team
+    if team is not None and team.pk in claims.full_teams():
+        reasons.append(f"{team.name} has as many jobs running as one team may have at a time.")
     busy = [worker for worker in fit if worker.job is not None]
     if fit and len(busy) == len(fit):
         owners = ", ".join(sorted({str(worker.job.owner) for worker in busy if worker.job is not None}))

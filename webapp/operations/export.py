@@ -17,6 +17,7 @@ from webapp.jobs.models import Job
 COLUMNS = {
     "id": "id",
     "owner": "owner__username",
+    "team": "picture__team__name",
     "model": "model",
     "status": "status",
     "queue": "queue",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.conf import settings
 from django.db.models import Count
+from django.template.defaultfilters import filesizeformat
 from django.utils import timezone
 
 from webapp.jobs.models import Job, WorkerSeen
@@ -30,6 +30,19 @@ class Worker:
     """What it runs now."""
     done: int
     """Attempts that ended within the last hour."""
+    loaded: dict[str, int]
+    """Models in its memory, the last used last, with the bytes of their weights."""
+    memory: int
+    """Bytes of main memory."""
+    card_memory: int
+    """Bytes of its graphics card's memory."""
+
+    @property
+    def models(self) -> list[tuple[str, str]]:
+        """Titles of the loaded models with the size of their weights (empty for none), the last used first."""
+        from webapp.jobs.payloads import model_title  # which needs this module for its estimates
+
+        return [(model_title(key), filesizeformat(size) if size else "") for key, size in reversed(self.loaded.items())]
 
     @property
     def node(self) -> str:
@@ -59,7 +72,7 @@ def is_drained(worker: str) -> bool:
 def workers() -> list[Worker]:
     """Every process that signed on and did not sign off, also those that fell silent within the last day."""
     now = timezone.now()
-    alive_since = now - timedelta(seconds=settings.JOBS.stale_after)
+    alive = set(WorkerSeen.objects.alive().values_list("name", flat=True))
     drained = set(DrainedNode.objects.values_list("node", flat=True))
     running = {job.worker: job for job in Job.objects.filter(status=Job.Status.RUNNING).select_related("owner")}
     ended = Attempt.objects.filter(ended_at__gt=now - _HOUR).exclude(outcome="queued").order_by()
@@ -71,10 +84,13 @@ def workers() -> list[Worker]:
             queues=tuple(filter(None, seen.queues.split(","))),
             started_at=seen.started_at,
             seen_at=seen.seen_at,
-            alive=seen.seen_at >= alive_since,
+            alive=seen.name in alive,
             drained=node_of(seen.name) in drained,
             job=running.get(seen.name),
             done=done.get(seen.name, 0),
+            loaded=seen.loaded,
+            memory=seen.memory,
+            card_memory=seen.card_memory,
         )
         for seen in WorkerSeen.objects.order_by("name")
     ]

@@ -1,8 +1,12 @@
-"""Numbers for Prometheus at `/metrics`, counted in the database at each scrape: every web process tells the same."""
+"""Numbers for Prometheus at `/metrics`: every web process tells the same.
+
+Jobs and workers are counted in the database at each scrape, requests and sockets by the web processes together."""
 
 from __future__ import annotations
 
 import hmac
+import os
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,10 +19,13 @@ from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from webapp.errors import not_found
 from webapp.jobs.models import Job
+from webapp.jobs.previews import previews_made
+from webapp.operations import requests
 from webapp.operations.access import is_staff
 from webapp.operations.fleet import workers
 from webapp.operations.models import Attempt
@@ -45,6 +52,11 @@ def metrics(request: HttpRequest) -> HttpResponse:
         raise not_found()
     registry = CollectorRegistry(auto_describe=False)
     registry.register(StudioCollector())
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        for counted in requests.COUNTED:
+            registry.register(counted)
     return HttpResponse(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
 
 
@@ -83,6 +95,24 @@ def _workers() -> Iterator[Metric]:
     for state in ("free", "busy", "drained", "silent"):
         gauge.add_metric([state], sum(worker.state == state for worker in every))
     yield gauge
+    memory = GaugeMetricFamily(
+        "reweave_worker_memory_bytes", "Memory that a worker process holds.", labels=["worker", "kind"]
+    )
+    loaded = Counter(key for worker in every if worker.alive for key in worker.loaded)
+    for worker in every:
+        if worker.alive:
+            memory.add_metric([worker.name, "main"], worker.memory)
+            memory.add_metric([worker.name, "card"], worker.card_memory)
+    yield memory
+    models = GaugeMetricFamily("reweave_loaded_models", "Processes that have a model loaded.", labels=["model"])
+    for key, count in sorted(loaded.items()):
+        models.add_metric([key], count)
+    yield models
+    made = CounterMetricFamily("reweave_previews", "Live previews made by workers, since Redis was started.")
+    number = previews_made()
+    if number is not None:
+        made.add_metric([], number)
+    yield made
 
 
 def _attempts() -> Iterator[Metric]:

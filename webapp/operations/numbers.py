@@ -18,6 +18,7 @@ from django.utils import timezone
 from webapp.jobs.payloads import model_title
 from webapp.operations.charts import Chart, columns
 from webapp.operations.models import Attempt
+from webapp.teams.models import ComputeUse
 
 SPANS = {
     "day": ("24 hours", timedelta(hours=24)),
@@ -68,6 +69,7 @@ class Numbers:
     runs: list[Percentiles]
     failures: list[Share]
     people: list[Share]
+    teams: list[Share]
 
 
 def numbers(span: str) -> Numbers:
@@ -90,6 +92,7 @@ def numbers(span: str) -> Numbers:
         runs=_by_model(rows),
         failures=_failures(rows),
         people=_people(rows),
+        teams=_teams(first),
     )
 
 
@@ -176,6 +179,17 @@ def _people(rows: Any) -> list[Share]:
         for owner, total, count in found
         if isinstance(owner, UUID)
     ]
+
+
+def _teams(first: datetime) -> list[Share]:
+    uses = ComputeUse.objects.filter(ended_at__gte=first).order_by()
+    found = list(
+        uses.values_list("team", "team__name")
+        .annotate(total=Sum("seconds"), count=Count("pk"))
+        .order_by("-total")[:_TOP_PEOPLE]
+    )
+    most = max((total for *_, total, _ in found), default=0.0) or 1.0
+    return [Share(name, str(team), total, count, total / most) for team, name, total, count in found]
 
 
 def _floor(moment: datetime, *, hourly: bool) -> datetime:

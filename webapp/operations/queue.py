@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
@@ -16,8 +17,10 @@ from django.utils import timezone
 from inpainting.catalog import ENTRIES
 from webapp.jobs.models import Job
 from webapp.operations.fleet import workers, working
+from webapp.teams.models import Team
 
 PER_PAGE = 50
+_MOST_TEAMS = 200
 STATES = {
     "": "Not ended",
     "queued": "Waiting",
@@ -47,6 +50,7 @@ class Filters:
 
     state: str = ""
     user: str = ""
+    team: str = ""
     model: str = ""
     queue: str = ""
     age: str = ""
@@ -76,6 +80,8 @@ class Filters:
             jobs = jobs.filter(status=self.state)
         if self.user:
             jobs = jobs.filter(_person(self.user))
+        if self.team:
+            jobs = jobs.filter(_team(self.team))
         if self.model:
             jobs = jobs.filter(model=self.model)
         if self.queue:
@@ -120,7 +126,7 @@ def page_of(filters: Filters, number: str) -> Page[Job]:
         default=Value(3),
         output_field=IntegerField(),
     )
-    jobs = filters.apply(Job.objects.all()).select_related("owner", "picture").defer("params", "traceback")
+    jobs = filters.apply(Job.objects.all()).select_related("owner", "picture__team").defer("params", "traceback")
     if filters.state in {"", "queued", "held", "review", "running"}:
         jobs = jobs.alias(rank=order).order_by("rank", "-priority", "created_at", "pk")
     else:
@@ -156,9 +162,10 @@ def summary() -> Summary:
     )  # fmt: skip
 
 
-def choices() -> dict[str, list[tuple[str, str]]]:
-    """What the filters offer: (value, label)."""
+def choices() -> dict[str, Any]:
+    """What the filters offer: (value, label); of teams the names, as many as a list can show."""
     return {
+        "team": list(Team.objects.order_by("name").values_list("name", flat=True)[:_MOST_TEAMS]),
         "state": [(key, label) for key, label in STATES.items() if key != "review" or settings.JOBS.review],
         "model": [("", "Any model"), *((entry.key, entry.title) for entry in ENTRIES)],
         "queue": [("", "Any queue"), *((queue.value, queue.label) for queue in Job.Queue if queue != "maintenance")],
@@ -169,6 +176,14 @@ def choices() -> dict[str, list[tuple[str, str]]]:
 def _midnight() -> datetime:
     """When today began, where the site is."""
     return timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _team(text: str) -> Q:
+    """By id, or by a part of the name."""
+    try:
+        return Q(picture__team=UUID(text))
+    except ValueError:
+        return Q(picture__team__name__icontains=text)
 
 
 def _person(text: str) -> Q:

@@ -10,16 +10,22 @@ from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from botocore.exceptions import BotoCoreError, ClientError
 from django.apps import apps
 from django.core.files.base import ContentFile
 from django.core.files.storage import Storage
-from django.db import models, transaction
+from django.db import InterfaceError, OperationalError, connection, models, transaction
 from django.db.models.fields.files import FieldFile
 from django.utils import timezone
 
+from webapp.errors import Refusal
+
 logger = logging.getLogger(__name__)
 
-_SETTLED = timedelta(days=1)
+SETTLED = timedelta(days=1)
+"""How old a file is before a missing row means anything."""
+STORAGE_FAILURES = (BotoCoreError, ClientError)
+"""What a bucket raises; a local folder raises `OSError`."""
 _written: ContextVar[list[tuple[Storage, str]]] = ContextVar("files written since the block began")
 
 
@@ -28,16 +34,20 @@ def new_files() -> Iterator[None]:
     """Remove what `write_file` wrote inside the block when the block raises.
 
     Put it *around* ``transaction.atomic()``, so that a commit that fails counts too. Blocks nest: what an inner one
-    wrote goes when the outer one fails.
+    wrote goes when the outer one fails. When the connection to the database broke, nobody knows whether the commit
+    arrived: then the files stay, and those without a row are strays for ``clear_files``.
     """
     outer = _written.get(None)
     mine: list[tuple[Storage, str]] = []
     token = _written.set(mine)
     try:
         yield
-    except BaseException:
-        for storage, name in mine:
-            remove_file(storage, name)
+    except BaseException as error:
+        if _outcome_is_unknown(error):
+            logger.warning("The database went away; %d new files may be strays now.", len(mine))
+        else:
+            for storage, name in mine:
+                remove_file(storage, name)
         raise
     else:
         if outer is not None:
@@ -46,14 +56,29 @@ def new_files() -> Iterator[None]:
         _written.reset(token)
 
 
+def _outcome_is_unknown(error: BaseException) -> bool:
+    """Whether the transaction may have been committed all the same; SQLite, in this process, always knows."""
+    return isinstance(error, OperationalError | InterfaceError) and connection.vendor != "sqlite"
+
+
 def write_file(field: FieldFile, suffix: str, data: bytes) -> None:
     """Store `data` under a new unguessable name with `suffix` (``".png"``) and point `field` at it, unsaved.
 
     Only inside `new_files`.
     """
     written = _written.get()
-    field.save(f"file{suffix}", ContentFile(data), save=False)
-    written.append((field.storage, field.name or ""))
+    name = field.field.generate_filename(field.instance, f"file{suffix}")
+    # The name is nobody else's, so it can be noted before: a full disk leaves the beginning of a file.
+    written.append((field.storage, name))
+    try:
+        field.name = field.storage.save(name, ContentFile(data), max_length=field.field.max_length)
+    except STORAGE_FAILURES as error:
+        logger.error("A file could not be stored: %s", error)
+        raise Refusal(
+            "storage_away", "The picture store cannot be reached at the moment. Try again shortly.", status=503
+        ) from error
+    written[-1] = (field.storage, field.name)
+    setattr(field.instance, field.field.attname, field.name)
 
 
 def read_file(field: FieldFile) -> bytes:
@@ -66,7 +91,7 @@ def remove_file(storage: Storage, name: str) -> None:
     """Delete a file; one that cannot be deleted is logged, because its row is gone already."""
     try:
         storage.delete(name)
-    except OSError as error:
+    except (OSError, *STORAGE_FAILURES) as error:
         logger.error("The file %s could not be deleted: %s", name, error)
 
 
@@ -80,7 +105,7 @@ def remove_file_with_row(sender: type[models.Model], instance: Any, using: str, 
         transaction.on_commit(remove, using=using, robust=True)
 
 
-def stray_files(older_than: timedelta = _SETTLED) -> Iterator[tuple[Storage, str]]:
+def stray_files(older_than: timedelta = SETTLED) -> Iterator[tuple[Storage, str]]:
     """Stored files without a row, leaving out young ones, whose row may just be on its way."""
     newest = timezone.now() - older_than
     for model in apps.get_app_config("photos").get_models():

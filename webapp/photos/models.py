@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import uuid
 from pathlib import PurePath
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.db import models
 
+from webapp.photos.folding import fold
 from webapp.photos.querysets import DraftQuerySet, FindingQuerySet, MaskQuerySet, PictureQuerySet, VersionQuerySet
 
 LONGEST_NAME, LONGEST_TITLE = 60, 120
@@ -27,18 +28,38 @@ class Picture(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     owner = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="pictures")
+    """Whose it is; for a picture of a team who brought it, which gives no rights."""
+    team = models.ForeignKey("teams.Team", on_delete=models.CASCADE, null=True, blank=True, related_name="pictures")
+    """Empty for a person's own picture."""
     title = models.CharField(max_length=200)
+    title_folded = models.CharField(
+        max_length=200, blank=True, editable=False, help_text="The title as it is searched and sorted by."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
+    trashed_at = models.DateTimeField(
+        null=True, blank=True, db_index=True, help_text="When it was put into the trash; empty for all others."
+    )
 
     objects = PictureQuerySet.as_manager()
 
     class Meta:
         ordering: ClassVar = ["-changed_at", "-id"]
-        indexes: ClassVar = [models.Index(fields=["owner", "-changed_at", "-id"])]
+        indexes: ClassVar = [
+            models.Index(fields=["owner", "-changed_at", "-id"]),
+            models.Index(fields=["team", "-changed_at", "-id"], name="picture_of_team"),
+        ]
 
     def __str__(self) -> str:
         return self.title
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the folded title in step with the title."""
+        self.title_folded = fold(self.title)
+        fields = kwargs.get("update_fields")
+        if fields is not None and "title" in fields:
+            kwargs["update_fields"] = {*fields, "title_folded"}
+        super().save(*args, **kwargs)
 
 
 class Mask(models.Model):

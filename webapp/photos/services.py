@@ -21,6 +21,8 @@ from webapp.photos.findings import NewOverlay, NewSourceMap, store_findings
 from webapp.photos.models import Mask, Picture, Version
 from webapp.photos.renditions import SUFFIXES, decoding_slots, make_rendition, render, store_rendition
 from webapp.photos.uploads import title_from, too_big
+from webapp.teams import activity, policies, quotas
+from webapp.teams.models import Activity, Team
 
 __all__ = [
     "add_mask",
@@ -34,29 +36,33 @@ __all__ = [
     "normalise_mask",
     "read_mask",
     "read_version",
+    "store_picture",
 ]
 
 
-def add_picture(owner: User, name: str, data: bytes) -> Picture:
-    """Take in a photo from the bytes of its file; its title comes from `name`.
+def add_picture(owner: User, name: str, data: bytes, *, team: Team | None = None) -> Picture:
+    """Take in a photo from the bytes of its file, as the owner's own or for `team`; its title comes from `name`.
 
     The file is kept as it is; the renditions for the screen are made right away, while the photo is decoded.
-    Raises `Refusal`: too many uploads (429), too many bytes (413), not a readable photo or too many pixels (422).
+    Raises `Refusal`: no right to add to the team (403), too many uploads (429), too many bytes or no room left (413),
+    not a readable photo or too many pixels (422).
     """
+    _check_may_add(owner, team)
     _count_upload(owner)
     if len(data) > settings.MAX_UPLOAD_BYTES:
         raise too_big()
-    return _store_picture(owner, title_from(name), data)
+    return store_picture(owner, title_from(name), data, team)
 
 
-def add_sample(owner: User, name: str) -> Picture:
+def add_sample(owner: User, name: str, *, team: Team | None = None) -> Picture:
     """Take in one of the shipped sample photos; raises `Refusal` (404) for a name that is not among them."""
     sample = samples.get(name)
     if sample is None:
         offered = ", ".join(each.name for each in samples.all_samples()) or "none"
         raise Refusal("no_such_sample", f"There is no sample of this name. There are: {offered}.", status=404)
+    _check_may_add(owner, team)
     _count_upload(owner)
-    return _store_picture(owner, sample.title, sample.path.read_bytes())
+    return store_picture(owner, sample.title, sample.path.read_bytes(), team)
 
 
 def delete_picture(picture: Picture) -> None:
@@ -187,6 +193,11 @@ def add_result(
     return version
 
 
+def _check_may_add(owner: User, team: Team | None) -> None:
+    if not policies.can_add(owner, team):
+        raise policies.forbidden()
+
+
 def _count_upload(owner: User) -> None:
     use_allowance(
         "upload",
@@ -197,11 +208,13 @@ def _count_upload(owner: User) -> None:
     )
 
 
-def _store_picture(owner: User, title: str, data: bytes) -> Picture:
+def store_picture(owner: User, title: str, data: bytes, team: Team | None) -> Picture:
+    """`add_picture` for programs: without the limits on people, but with the quotas."""
+    quotas.check_storage(owner, team, len(data))
     with decoding_slots:
         photo = _decode_upload(data)
         display, thumb = render(photo, "display"), render(photo, "thumb")
-    picture = Picture(owner=owner, title=title)
+    picture = Picture(owner=owner, title=title, team=team)
     version = Version(
         picture=picture,
         bytes=len(data),
@@ -210,11 +223,13 @@ def _store_picture(owner: User, title: str, data: bytes) -> Picture:
         upload_format=photo.format,
     )
     with new_files(), transaction.atomic():
+        quotas.check_storage(owner, team, len(data), lock=True)
         picture.save(force_insert=True)
         write_file(version.file, SUFFIXES[photo.format], data)
         version.save(force_insert=True)
         store_rendition(version, "display", display)
         store_rendition(version, "thumb", thumb)
+        activity.record(team, Activity.Kind.PICTURE_ADDED, owner, picture=picture)
     return picture
 
 

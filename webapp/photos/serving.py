@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 from urllib.parse import quote
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.core.files import File
 from django.core.files.storage import FileSystemStorage
@@ -59,6 +60,26 @@ def send_file(
     answer.headers["X-Content-Type-Options"] = "nosniff"
     answer.headers["Cross-Origin-Resource-Policy"] = "same-origin"
     return answer
+
+
+def send_stream(request: HttpRequest, chunks: Iterator[bytes], *, content_type: str, filename: str) -> HttpResponseBase:
+    """A download that is made while it is sent; `chunks` may use the database."""
+    body: Any = _steps(chunks) if isinstance(request, ASGIRequest) else chunks
+    answer = StreamingHttpResponse(body, content_type=content_type)
+    disposition = content_disposition_header(True, filename)
+    if disposition:
+        answer.headers["Content-Disposition"] = disposition
+    answer.headers["Cache-Control"] = "no-store"
+    # A server in front would otherwise gather the whole before it passes on the first byte.
+    answer.headers["X-Accel-Buffering"] = "no"
+    return answer
+
+
+async def _steps(chunks: Iterator[bytes]) -> AsyncIterator[bytes]:
+    # In the request's own thread, where its database connection is; other requests have theirs.
+    step = sync_to_async(lambda: next(chunks, None), thread_sensitive=True)
+    while (chunk := await step()) is not None:
+        yield chunk
 
 
 def _stream(request: HttpRequest, stream: File[bytes], content_type: str) -> StreamingHttpResponse:

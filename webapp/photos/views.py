@@ -4,27 +4,30 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from django.db.models.fields.files import FieldFile
 from django.http import HttpRequest, HttpResponseBase
 from django.views.decorators.http import require_safe
 
 from webapp.errors import Refusal, not_found
+from webapp.photos.downloads import file_of, filename_of
 from webapp.photos.models import Finding, Mask, Overlay, SourceMap, Version
 from webapp.photos.querysets import FindingQuerySet
-from webapp.photos.renditions import CONTENT_TYPES, Spec, make_rendition
+from webapp.photos.renditions import CONTENT_TYPES, Spec
 from webapp.photos.serving import not_modified, send_file
 
 
 @require_safe
 def version_display(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
     """The version for the screen."""
-    return _send_rendition(request, _version(request, version_id), "display")
+    return _send(request, _version(request, version_id), "display")
 
 
 @require_safe
 def version_thumb(request: HttpRequest, version_id: UUID) -> HttpResponseBase:
-    """The version as a small picture."""
-    return _send_rendition(request, _version(request, version_id), "thumb")
+    """The version as a small picture; also of a picture in one's trash."""
+    version = Version.objects.small_for(request.user).select_related("picture").filter(pk=version_id).first()
+    if version is None:
+        raise not_found()
+    return _send(request, version, "thumb")
 
 
 @require_safe
@@ -34,9 +37,7 @@ def version_download(request: HttpRequest, version_id: UUID) -> HttpResponseBase
     form = request.GET.get("as", "png")
     if form not in ("png", "original"):
         raise Refusal("no_such_form", "A picture can be downloaded as “png” or as “original”.")
-    is_stored_png = not version.is_upload and (form == "png" or version.upload_format == "PNG")
-    spec: Spec = "png" if form == "png" else "original"
-    return _send_rendition(request, version, None if is_stored_png else spec, attachment=True)
+    return _send(request, version, "png" if form == "png" else "original", attachment=True)
 
 
 @require_safe
@@ -84,29 +85,18 @@ def _version(request: HttpRequest, version_id: UUID) -> Version:
     return found
 
 
-def _send_rendition(
-    request: HttpRequest, version: Version, spec: Spec | None, *, attachment: bool = False
-) -> HttpResponseBase:
-    """Send a rendition, or with ``None`` the stored file itself."""
-    etag = f'"{version.pk}-{spec or "stored"}"'
+def _send(request: HttpRequest, version: Version, spec: Spec, *, attachment: bool = False) -> HttpResponseBase:
+    etag = f'"{version.pk}-{spec}"'
     answer = not_modified(request, etag)
     if answer is not None:
         return answer
-    file: FieldFile = version.file if spec is None else make_rendition(version, spec).file
+    file = file_of(version, spec)
     suffix = "." + (file.name or "").rpartition(".")[2]
     return send_file(
         request,
         file,
         etag=etag,
         content_type=CONTENT_TYPES[suffix],
-        filename=_filename(version, suffix),
+        filename=filename_of(version, suffix),
         attachment=attachment,
     )
-
-
-def _filename(version: Version, suffix: str) -> str:
-    """``“Beach day.png”`` for an upload, ``“Beach day (patchmatch).png”`` for a result."""
-    made_by = "" if version.is_upload else f" ({version.model})"
-    # What a file system may stumble over; the title itself has neither controls nor line ends.
-    title = "".join("_" if char in '<>:"/\\|?*' else char for char in version.picture.title).strip(". ")
-    return f"{title or 'picture'}{made_by}{suffix}"

@@ -14,9 +14,11 @@ from webapp.settings.database import database_settings
 from webapp.settings.env import env_bool, env_int, env_list, env_str
 from webapp.settings.logs import logging_settings
 from webapp.settings.mail import mail_settings
+from webapp.settings.notices import notice_settings
 from webapp.settings.queue import queue_settings
 from webapp.settings.security import content_security_policy, transport_settings
 from webapp.settings.storage import storage_settings
+from webapp.settings.teams import team_settings
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 VAR_DIR = Path(env_str("REWEAVE_VAR", str(BASE_DIR / "var"))).resolve()
@@ -54,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "django.contrib.humanize",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
     "channels",
@@ -61,17 +64,24 @@ INSTALLED_APPS = [
     "django_htmx",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.usersessions",
     "ninja",
     "webapp.accounts",
+    "webapp.teams",
     "webapp.photos",
     "webapp.jobs",
+    "webapp.notifications",
+    "webapp.reviews",
     "webapp.galleries",
+    "webapp.sharing",
     "webapp.operations",
     "webapp.evaluations",
     "webapp.api",
 ]
 
 MIDDLEWARE = [
+    "webapp.operations.requests.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
@@ -101,6 +111,7 @@ TEMPLATES = [
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
                 "webapp.accounts.context.people",
+                "webapp.notifications.context.notices",
             ],
         },
     }
@@ -146,9 +157,16 @@ ACCOUNT_SESSION_REMEMBER = True
 # Limits of sign-up, login and password reset by address and by account; these are stricter than the defaults.
 ACCOUNT_RATE_LIMITS = {"login": "20/m/ip", "login_failed": "10/m/ip,5/300s/key", "signup": "10/m/ip"}
 
+MFA_TOTP_ISSUER = "Reweave"
+MFA_SUPPORTED_TYPES = ["totp", "recovery_codes"]
+FIRST_ACCOUNT_IS_ADMIN = env_bool("FIRST_ACCOUNT_IS_ADMIN", True)
+
 # Visitors may work without signing in; their pictures are bound to the browser's session.
 ALLOW_GUESTS = env_bool("ALLOW_GUESTS", True)
 ALLOW_SIGNUP = env_bool("ALLOW_SIGNUP", True)
+# Room for one person's own pictures, in bytes; 0 for no limit. Teams have quotas of their own.
+STORAGE_PER_USER = env_int("STORAGE_PER_USER_MB", 0, minimum=0, maximum=100_000_000) * 1024 * 1024
+GUEST_DAYS = env_int("GUEST_DAYS", 30, minimum=0, maximum=10_000)
 GUESTS_PER_HOUR = env_int("GUESTS_PER_HOUR", 30, minimum=0)
 UPLOADS_PER_HOUR = env_int("UPLOADS_PER_HOUR", 200, minimum=0)
 
@@ -180,6 +198,9 @@ FILE_UPLOAD_HANDLERS = [
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
 
+# How long deleted pictures can be brought back
+TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=1, maximum=3650)
+
 # Sessions, cookies, headers
 _transport = transport_settings()
 SESSION_COOKIE_AGE = env_int("SESSION_DAYS", 30, minimum=1, maximum=400) * 86400
@@ -197,6 +218,11 @@ X_FRAME_OPTIONS = "DENY"
 CONTENT_SECURITY_POLICY = content_security_policy(https=_transport.https)
 
 LOGGING = logging_settings()
+
+# Addresses in mails that no request is at hand for
+SITE_URL = env_str("SITE_URL", f"http://localhost:{env_int('PORT', 8000, minimum=1, maximum=65535)}").rstrip("/")
+NOTICES = notice_settings()
+TEAMS = team_settings()
 
 METRICS_TOKEN = env_str("METRICS_TOKEN", "")
 

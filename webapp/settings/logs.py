@@ -7,6 +7,7 @@ import logging
 from datetime import UTC, datetime
 from typing import Any
 
+from webapp.settings.context import ids
 from webapp.settings.env import env_choice
 
 _LEVELS = ("debug", "info", "warning", "error")
@@ -15,7 +16,10 @@ _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", 
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line: time, level, logger, message, the event's own fields, a traceback if there is one."""
+    """One JSON object a line: time, level, logger, message, ids of the request and the job that it is about.
+
+    Then the event's own fields, and a traceback if there is one.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         event: dict[str, Any] = {
@@ -24,6 +28,7 @@ class JsonFormatter(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
         }
+        event.update(ids())
         event.update((name, value) for name, value in vars(record).items() if name not in _STANDARD)
         if record.exc_info:
             event["traceback"] = self.formatException(record.exc_info)

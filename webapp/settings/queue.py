@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from celery.schedules import crontab
+
 from webapp.settings.env import env_bool, env_int, env_str
 
 QUEUE_PREFIX = "reweave:"
 """Stands before every key that Celery's broker makes, so that a Redis may be shared with other programs."""
+_SWEEP_EXPIRES = 600  # seconds
+_HOUR = 3600.0
 _LONGEST_SOCKET_PATH = 100  # the kernel's limit is 108 bytes, its terminator included
 
 
@@ -28,6 +32,10 @@ class JobSettings:
     max_attempts: int
     progress_per_second: float
     preview_lifetime: int
+    checkpoint_every: float
+    """How often a job that takes long puts by what it has reached."""
+    checkpoint_lifetime: int
+    """How long the state of an interrupted job waits for the next attempt."""
     poll: float
     """How often a worker looks whether its job was cancelled or taken back."""
     stop_grace: float
@@ -37,8 +45,16 @@ class JobSettings:
     max_active_per_user: int
     max_running_per_user: int
     """How many jobs of one person run at the same time; 0 for as many as there are workers."""
+    max_active_per_team: int
+    """Unfinished jobs on the pictures of one team; 0 for no limit beyond those of its members."""
+    max_running_per_team: int
+    """How many jobs on the pictures of one team run at the same time; 0 for no limit."""
     compute_per_day: int
     """Seconds that one person's jobs may run within 24 hours; 0 for no limit."""
+    database_patience: float
+    """How long a worker holds on to a result that the database does not take at the moment."""
+    compute_per_team_and_day: int
+    """Seconds that jobs on the pictures of one team may run within 24 hours; 0 for no limit."""
     review: bool
     """Whether jobs wait until staff approve them."""
     time_limits: dict[str, int]
@@ -91,12 +107,18 @@ def _job_settings() -> JobSettings:
         max_attempts=env_int("JOB_MAX_ATTEMPTS", 3, minimum=1, maximum=20),
         progress_per_second=4.0,
         preview_lifetime=env_int("PREVIEW_SECONDS", 120, minimum=1, maximum=86400),
+        checkpoint_every=env_int("JOB_CHECKPOINT_SECONDS", 5, minimum=1, maximum=3600),
+        checkpoint_lifetime=env_int("CHECKPOINT_LIFETIME_SECONDS", 3600, minimum=1, maximum=86400),
         poll=0.25,
         stop_grace=1.0,
         shutdown_grace=env_int("JOB_SHUTDOWN_GRACE_SECONDS", 2, minimum=0, maximum=3600),
         max_active_per_user=env_int("JOB_MAX_ACTIVE_PER_USER", 50, minimum=1, maximum=1_000_000),
         max_running_per_user=env_int("JOB_MAX_RUNNING_PER_USER", 0, minimum=0, maximum=10_000),
+        max_active_per_team=env_int("JOB_MAX_ACTIVE_PER_TEAM", 0, minimum=0, maximum=1_000_000),
+        max_running_per_team=env_int("JOB_MAX_RUNNING_PER_TEAM", 0, minimum=0, maximum=10_000),
+        compute_per_team_and_day=env_int("JOB_COMPUTE_SECONDS_PER_TEAM", 0, minimum=0, maximum=100_000_000),
         compute_per_day=env_int("JOB_COMPUTE_SECONDS_PER_DAY", 4 * 3600, minimum=0, maximum=10_000_000),
+        database_patience=env_int("JOB_DATABASE_PATIENCE_SECONDS", 60, minimum=0, maximum=3600),
         review=env_bool("REVIEW_JOBS", False),
         time_limits={
             "interactive": env_int("JOB_TIME_LIMIT_SECONDS", 3600, minimum=1, maximum=604_800),
@@ -146,12 +168,30 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
             "sweep": {
                 "task": "jobs.sweep",
                 "schedule": jobs.sweep_every,
-                "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
+                # Sweeps that nobody ran are not to pile up for ever. The time is compared with the worker's clock,
+                # so it leaves room for clocks that do not agree.
+                "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
             },
             "sweep-evaluations": {
                 "task": "evaluations.sweep",
                 "schedule": jobs.sweep_every,
-                "options": {"queue": "maintenance", "expires": 2 * jobs.sweep_every},
+                "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
+            },
+            "trash": {
+                "task": "galleries.empty_trash",
+                "schedule": _HOUR,
+                "options": {"queue": "maintenance", "expires": _HOUR},
+            },
+            "mails": {
+                "task": "notifications.mail",
+                "schedule": 30.0,
+                "options": {"queue": "maintenance", "expires": _SWEEP_EXPIRES},
+            },
+            # By the clock, not after an interval: a site that is started anew every day is tidied all the same.
+            "tidy": {
+                "task": "accounts.tidy",
+                "schedule": crontab(minute=17, hour="*/6"),
+                "options": {"queue": "maintenance", "expires": 3600.0},
             },
         },
     }

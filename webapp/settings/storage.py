@@ -24,9 +24,17 @@ def storage_settings() -> dict[str, Any]:
         "default_acl": None,
         "file_overwrite": False,
         "querystring_auth": True,
+        # A store that is away is to be told within seconds, not after a minute of trying.
+        "client_config": _client_config() if bucket else None,
     }
     local = {"BACKEND": "django.core.files.storage.FileSystemStorage"}
     return {
         "default": {"BACKEND": "storages.backends.s3.S3Storage", "OPTIONS": s3_options} if bucket else local,
         "staticfiles": {"BACKEND": "webapp.staticfiles.StudioStaticFiles"},
     }
+
+
+def _client_config() -> Any:
+    from botocore.config import Config
+
+    return Config(connect_timeout=3, read_timeout=30, retries={"max_attempts": 2, "mode": "standard"})

@@ -14,6 +14,7 @@
  * @property {string} group heading on the help page
  * @property {() => void} run
  * @property {() => boolean} [enabled]
+ * @property {() => string | null} [missing] what the studio lacks for it, in a sentence; null when nothing is missing
  * @property {() => boolean} [pressed] for buttons that stay down
  * @property {boolean} [onStage] whether its keys count only while the photo has the focus, not on a button
  */

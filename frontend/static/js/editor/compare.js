@@ -11,8 +11,8 @@ const LEAP = 0.1;
 export class Compare {
   /**
    * @param {Stage} stage
-   * @param {{before: () => Promise<ImageBitmap | null>, onChange: () => void}} editor `before` gives the picture that
-   *   the one on show was made from
+   * @param {{before: () => Promise<ImageBitmap | null>, middle: () => Promise<number>, onChange: () => void}} editor
+   *   `before` gives the picture that the one on show was made from, `middle` where its hole was, as a share of the width
    */
   constructor(stage, editor) {
     this.stage = stage;
@@ -53,8 +53,8 @@ export class Compare {
       return;
     }
     const { photo } = this.stage;
-    const before = await this.editor.before();
-    if (before && this.stage.photo === photo) this.show(before, 0.5);
+    const [before, middle] = await Promise.all([this.editor.before(), this.editor.middle()]);
+    if (before && this.stage.photo === photo) this.show(before, middle);
   }
 
   /** @param {boolean} on see the whole of what was before, as long as it is held */

@@ -23,6 +23,8 @@ export class Controls {
     this.objectOptions = byId("object-options", HTMLElement);
     this.autoRun = byId("auto-run", HTMLInputElement);
     this.eye = byId("peek", HTMLButtonElement);
+    this.selectText = byId("select-text", HTMLButtonElement);
+    this.noText = byId("no-text", HTMLElement);
     this.size.addEventListener("input", () => editor.hand.setBrush(sliderToSize(this.size.valueAsNumber, MAX_BRUSH)));
     this.autoRun.addEventListener("change", () => editor.setAutoRun(this.autoRun.checked));
     this.#wireWand();
@@ -43,6 +45,11 @@ export class Controls {
       editor.empty ? "Paint over what should go, then fill." : `${groupDigits(editor.session.holePixels)} pixels to fill`,
     );
     this.eye.disabled = !editor.canCompare;
+    editor.edge.follow();
+    this.noText.hidden = editor.work.abilities.includes("text");
+    // A hidden description would be read out all the same.
+    if (this.noText.hidden) this.selectText.removeAttribute("aria-describedby");
+    else this.selectText.setAttribute("aria-describedby", this.noText.id);
     this.autoRun.checked = editor.autoRun;
     const { id } = hand.tool;
     this.wandOptions.hidden = id !== "wand";
@@ -77,11 +84,13 @@ export class Controls {
       const number = reach.valueAsNumber;
       reach.valueAsNumber = Number.isFinite(number) ? clamp(Math.round(number), 1, MOST_REACH) : preference("reach");
       prefer("reach", reach.valueAsNumber);
+      this.editor.changed();
     });
     const tone = () => {
       prefer("maskColour", colour.value);
       prefer("maskOpacity", opacity.valueAsNumber / 100);
       this.editor.stage.setTone(colour.value, opacity.valueAsNumber / 100);
+      this.editor.changed();
     };
     colour.addEventListener("input", tone);
     opacity.addEventListener("input", tone);

@@ -10,6 +10,8 @@ const DARK = "rgb(13 16 32 / 85%)";
 const LIGHT = "rgb(255 255 255 / 95%)";
 const DASHES = [5, 4];
 const CORNER = 2.5;
+/** CSS pixels of the frame around a source, however small its patch is shown. */
+const LEAST_FRAME = 14;
 
 /**
  * @param {CanvasRenderingContext2D} ctx in CSS pixels
@@ -95,7 +97,7 @@ export function drawOrigin(ctx, viewport, { spot, source }) {
 function onStage(viewport, rect) {
   const a = viewport.toStage({ x: rect.left, y: rect.top });
   const b = viewport.toStage({ x: rect.right, y: rect.bottom });
-  const more = Math.max(0, (8 - (b.x - a.x)) / 2);
+  const more = Math.max(0, (LEAST_FRAME - (b.x - a.x)) / 2);
   return { left: a.x - more, top: a.y - more, right: b.x + more, bottom: b.y + more };
 }
 

@@ -5,6 +5,8 @@ import { sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { Arrivals } from "./arrivals.js";
 import { Compare } from "./compare.js";
+import { EdgePreview } from "./edge-preview.js";
+import { Fills } from "./fills.js";
 import { clamp, EMPTY, Viewport } from "./geometry.js";
 import { Hand } from "./hand.js";
 import { Heavy } from "./heavy.js";
@@ -83,10 +85,13 @@ export class Editor {
     );
     this.stage.setTone(preference("maskColour"), preference("maskOpacity"));
     this.photos = new PhotoStore();
-    this.work = new MaskWork(this, new Heavy(workerUrl));
+    const heavy = new Heavy(workerUrl);
+    this.work = new MaskWork(this, heavy);
+    this.edge = new EdgePreview(this, heavy);
     this.origins = new Origins(this.stage, () => this.changed());
     this.compare = new Compare(this.stage, {
       before: () => this.#beforeBitmap(),
+      middle: () => this.work.middleOf(this.current),
       onChange: () => this.changed(),
     });
     this.panel = new Panel(boot.models);
@@ -105,6 +110,7 @@ export class Editor {
     };
     this.arrivals = new Arrivals(this);
     this.run = this.#makeRun();
+    this.fills = new Fills(this);
   }
 
   /** Whether the mask may not be changed now. */
@@ -211,32 +217,6 @@ export class Editor {
     this.say(label);
   }
 
-  /** Something was added to the hole and the hand is off it: with “run when I let go” the fill begins. */
-  letGo() {
-    if (this.autoRun && !this.empty && !this.hand.pending) this.fill();
-  }
-
-  fill() {
-    const model = this.#readyModel();
-    if (!model) return;
-    void this.run.submit(
-      `versions/${this.current.id}/fill`,
-      async () => {
-        const form = await this.#maskForm();
-        form.set("model", model.key);
-        form.set("params", JSON.stringify(this.panel.params));
-        return form;
-      },
-      "Sending the mask",
-    );
-  }
-
-  /** The same hole by every model. */
-  fillAll() {
-    if (!this.#readyModel()) return;
-    void this.run.submit(`versions/${this.current.id}/fill-all`, () => this.#maskForm(), "Sending the mask");
-  }
-
   /** Let the running fills go on aside and begin with an empty mask. */
   async leaveRun() {
     this.run.leave();
@@ -275,7 +255,7 @@ export class Editor {
         locked: () => this.locked,
         begins: () => this.compare.close(),
         painted: (added) => {
-          if (added) this.letGo();
+          if (added) this.fills.letGo();
         },
         changed: () => this.changed(),
         zoom: (factor, at) => this.zoomBy(factor, at),
@@ -320,27 +300,6 @@ export class Editor {
       },
       onConnection: (up) => this.connection.classList.toggle("is-lost", !up),
     });
-  }
-
-  /** @returns {import("../types.js").Model | null} the chosen model, when there is something for it to do */
-  #readyModel() {
-    if (this.locked) return null;
-    if (this.empty) {
-      toast("Paint over what should go first.");
-      return null;
-    }
-    const { problem, chosen } = this.panel;
-    if (!problem && chosen) return chosen;
-    this.run.fail(problem ?? "No model is offered here; the studio's operator has to add one.");
-    return null;
-  }
-
-  async #maskForm() {
-    const form = new FormData();
-    await this.session.saveDraft();
-    this.session.holdBack();
-    form.set("mask", await this.session.file(), "mask.png");
-    return form;
   }
 
   /** @param {Version} version that is on show from here on */

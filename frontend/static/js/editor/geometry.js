@@ -73,6 +73,8 @@ export function sliderToSize(slider, most) {
 
 export const MAX_SCALE = 32;
 const FIT_MARGIN = 0.97;
+/** Photos smaller than this are shown with this long side, in CSS pixels. */
+const WORKABLE_SIDE = 320;
 /** So much of the photo always stays on the stage, in stage pixels. */
 const KEEP_VISIBLE = 48;
 
@@ -97,10 +99,10 @@ export class Viewport {
     this.fitted = true;
   }
 
-  /** @returns {number} the scale at which the whole photo is seen; small photos are not blown up */
+  /** @returns {number} the scale at which the whole photo is seen; only tiny photos are blown up, to be worked on */
   get fitScale() {
     const scale = Math.min(this.stageWidth / this.photoWidth, this.stageHeight / this.photoHeight) * FIT_MARGIN;
-    return Math.min(1, scale);
+    return Math.min(clamp(WORKABLE_SIDE / Math.max(this.photoWidth, this.photoHeight), 1, MAX_SCALE), scale);
   }
 
   /** @returns {number} */

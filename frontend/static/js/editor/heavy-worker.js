@@ -1,7 +1,7 @@
 /** The worker behind `heavy.js`: what would hold up the page's own thread on a large photo. */
 
 import { runsAtFullSize, selectByColour } from "./flood.js";
-import { runsWithin } from "./reach.js";
+import { runsWithin, softEdge } from "./reach.js";
 
 /** @typedef {import("./heavy.js").Order} Order */
 
@@ -10,8 +10,8 @@ let photo = null;
 
 self.addEventListener("message", (/** @type {MessageEvent<{id: number, order: Order}>} */ { data: { id, order } }) => {
   try {
-    const runs = carryOut(order);
-    self.postMessage({ id, runs }, { transfer: [runs.buffer] });
+    const found = carryOut(order);
+    self.postMessage({ id, found }, { transfer: [found.buffer] });
   } catch (error) {
     self.postMessage({ id, problem: error instanceof Error ? error.message : String(error) });
   }
@@ -19,9 +19,10 @@ self.addEventListener("message", (/** @type {MessageEvent<{id: number, order: Or
 
 /**
  * @param {Order} order
- * @returns {Int32Array}
+ * @returns {Int32Array | Uint8ClampedArray}
  */
 function carryOut(order) {
+  if (order.kind === "edge") return softEdge(order.data, order.width, order.height, order.distance);
   if (order.kind === "within") return runsWithin(order.data, order.width, order.height, order.distance, order.inward);
   if (order.bitmap) photo = { key: order.key, image: pixelsOf(order.bitmap) };
   if (!photo || photo.key !== order.key) throw new Error("The photo for this selection is missing.");

@@ -6,8 +6,9 @@
  * @typedef {{kind: "within", data: Uint8Array, width: number, height: number, distance: number, inward: boolean}} Within
  * @typedef {{kind: "colour", key: string, bitmap: ImageBitmap | null, x: number, y: number, photoWidth: number,
  *   photoHeight: number, tolerance: number, contiguous: boolean}} Colour x and y are photo pixels
- * @typedef {Within | Colour} Order
- * @typedef {{resolve: (runs: Int32Array) => void, reject: (error: Error) => void}} Waiting
+ * @typedef {{kind: "edge", data: Uint8Array, width: number, height: number, distance: number}} Edge
+ * @typedef {Within | Colour | Edge} Order
+ * @typedef {{resolve: (found: any) => void, reject: (error: Error) => void}} Waiting
  */
 
 export class Heavy {
@@ -54,9 +55,20 @@ export class Heavy {
   }
 
   /**
+   * @param {Uint8Array} data a mask, one byte a pixel; it is given away
+   * @param {number} width
+   * @param {number} height
+   * @param {number} distance
+   * @returns {Promise<Uint8ClampedArray<ArrayBuffer>>} of `softEdge`
+   */
+  softEdge(data, width, height, distance) {
+    return this.#ask({ kind: "edge", data, width, height, distance }, [data.buffer]);
+  }
+
+  /**
    * @param {Order} order
    * @param {Transferable[]} transfer
-   * @returns {Promise<Int32Array>}
+   * @returns {Promise<any>} what the order's kind gives
    */
   #ask(order, transfer) {
     const worker = this.worker ?? this.#start();
@@ -71,10 +83,10 @@ export class Heavy {
   #start() {
     const worker = new Worker(this.url, { type: "module" });
     this.worker = worker;
-    worker.addEventListener("message", ({ data: { id, runs, problem } }) => {
+    worker.addEventListener("message", ({ data: { id, found, problem } }) => {
       const waiting = this.waiting.get(id);
       this.waiting.delete(id);
-      if (problem === undefined) waiting?.resolve(runs);
+      if (problem === undefined) waiting?.resolve(found);
       else waiting?.reject(new Error(problem));
     });
     worker.addEventListener("error", () => {

@@ -15,7 +15,7 @@ const GESTURES = [
   ["See the version before", "Tab held over the photo"],
   ["Look at another version", "rest on it in the strip below"],
   ["Paint by keyboard", "arrow keys move, Enter lowers and lifts"],
-  ["Another picture", "Ctrl V pastes one"],
+  ["Another picture", "Ctrl V pastes one, or drop it here"],
 ];
 
 /**

@@ -1,5 +1,6 @@
 /** Keys of the editor: actions by key, Space and Tab while they are held, and painting without a pointer. */
 
+import { toast } from "../lib/toast.js";
 import { isTyping, keymap, keyName } from "./actions.js";
 import { clamp } from "./geometry.js";
 
@@ -33,7 +34,9 @@ export function wireKeys(editor, actions) {
     const ready = action.enabled?.() ?? true;
     // With Ctrl the browser has plans of its own for most keys; without, an action that is off leaves the key alone.
     if (ready || name.startsWith("Mod+")) event.preventDefault();
+    const missing = action.missing?.();
     if (ready) action.run();
+    else if (missing) toast(missing);
   });
   document.addEventListener("keyup", (event) => {
     if (event.key === " ") editor.hand.hold(false);

@@ -28,6 +28,13 @@ export class MaskRaster {
     this.extent = { ...EMPTY };
     /** @type {((rect: Rect) => void) | null} */
     this.beforeChange = null;
+    // What `measure` knows about each row, and which rows changed since: a stroke on a large photo touches few of them.
+    this.rowPixels = new Uint32Array(height);
+    this.rowFirst = new Int32Array(height);
+    this.rowEnd = new Int32Array(height);
+    this.pixels = 0;
+    this.staleTop = height;
+    this.staleBottom = 0;
   }
 
   /** @returns {Rect} */
@@ -140,7 +147,10 @@ export class MaskRaster {
   invert() {
     const { data } = this;
     this.#touch(this.bounds);
-    for (let i = 0; i < data.length; i += 1) data[i] = 255 - /** @type {number} */ (data[i]);
+    // Four pixels at a time: all of them are 0 or 255.
+    const words = new Uint32Array(data.buffer, 0, data.length >> 2);
+    for (let i = 0; i < words.length; i += 1) words[i] = ~(/** @type {number} */ (words[i]));
+    for (let i = words.length * 4; i < data.length; i += 1) data[i] = HOLE - /** @type {number} */ (data[i]);
     this.extent = this.bounds;
     this.measure();
     return this.bounds;
@@ -169,32 +179,37 @@ export class MaskRaster {
    * @returns {{pixels: number, extent: Rect}}
    */
   measure() {
-    const { data, width, extent } = this;
-    let pixels = 0;
+    const { width, height, extent, rowPixels, rowFirst, rowEnd } = this;
+    for (let y = this.staleTop; y < this.staleBottom; y += 1) this.#measureRow(y);
+    this.staleTop = height;
+    this.staleBottom = 0;
     let left = width;
-    let top = this.height;
+    let top = height;
     let right = 0;
     let bottom = 0;
     for (let y = extent.top; y < extent.bottom; y += 1) {
-      const row = y * width;
-      let first = -1;
-      let last = -1;
-      for (let x = extent.left; x < extent.right; x += 1) {
-        if (data[row + x] !== 0) {
-          pixels += 1;
-          if (first < 0) first = x;
-          last = x;
-        }
-      }
-      if (first >= 0) {
-        left = Math.min(left, first);
-        right = Math.max(right, last + 1);
-        top = Math.min(top, y);
-        bottom = y + 1;
-      }
+      if (rowPixels[y] === 0) continue;
+      left = Math.min(left, /** @type {number} */ (rowFirst[y]));
+      right = Math.max(right, /** @type {number} */ (rowEnd[y]));
+      top = Math.min(top, y);
+      bottom = y + 1;
     }
-    this.extent = pixels > 0 ? { left, top, right, bottom } : { ...EMPTY };
-    return { pixels, extent: this.extent };
+    this.extent = this.pixels > 0 ? { left, top, right, bottom } : { ...EMPTY };
+    return { pixels: this.pixels, extent: this.extent };
+  }
+
+  /** @param {number} y */
+  #measureRow(y) {
+    const { data, width, rowPixels, rowFirst, rowEnd } = this;
+    const row = data.subarray(y * width, (y + 1) * width);
+    const first = row.indexOf(HOLE);
+    const end = row.lastIndexOf(HOLE) + 1;
+    let count = 0;
+    if (first >= 0) for (let x = first; x < end; x += 1) count += /** @type {number} */ (row[x]) & 1;
+    this.pixels += count - /** @type {number} */ (rowPixels[y]);
+    rowPixels[y] = count;
+    rowFirst[y] = first;
+    rowEnd[y] = end;
   }
 
   /**
@@ -204,13 +219,23 @@ export class MaskRaster {
    */
   written(rect) {
     this.revision += 1;
-    this.extent = union(this.extent, intersect(rect, this.bounds));
+    const inside = intersect(rect, this.bounds);
+    this.extent = union(this.extent, inside);
+    this.#stale(inside);
   }
 
   /** @param {Rect} rect */
   #touch(rect) {
     this.revision += 1;
     this.beforeChange?.(rect);
+    this.#stale(rect);
+  }
+
+  /** @param {Rect} rect */
+  #stale(rect) {
+    if (isEmpty(rect)) return;
+    this.staleTop = Math.min(this.staleTop, rect.top);
+    this.staleBottom = Math.max(this.staleBottom, rect.bottom);
   }
 }
 

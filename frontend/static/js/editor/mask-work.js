@@ -3,7 +3,7 @@
 import { ApiError, call, csrfToken, errorFrom, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { EMPTY, intersect, union } from "./geometry.js";
-import { MaskRaster, THRESHOLD } from "./mask-raster.js";
+import { HOLE, MaskRaster, THRESHOLD } from "./mask-raster.js";
 import { decodeGrey, encodeGrey, PngError } from "./png.js";
 import { preference } from "./preferences.js";
 import { fillRuns } from "./shapes.js";
@@ -24,15 +24,17 @@ export class MaskWork {
     this.busy = false;
     /** Whether the next object selection takes away. */
     this.selectionErases = false;
+    /** Where the holes of versions were, by version; see `middleOf`. @type {Map<string, number>} */
+    this.middles = new Map();
     /** What the studio's workers can select. @type {string[]} */
-    this.abilities = [];
+    this.abilities = editor.boot.abilities.select;
   }
 
   async askAbilities() {
     try {
       this.abilities = (await call(`${this.editor.api}/abilities`)).select;
     } catch (error) {
-      // Without an answer the selections stay off; everything else works.
+      // Without an answer they stay as the page knew them; everything else works.
       console.info("What can be selected is unknown.", error);
     }
     this.editor.changed();
@@ -73,7 +75,7 @@ export class MaskWork {
       });
       this.#edit(dab.erase ? "Colour taken off the mask" : "Colour added to the mask", runs, dab.erase);
     });
-    if (!dab.erase) editor.letGo();
+    if (!dab.erase) editor.fills.letGo();
   }
 
   /** Bring back the mask the version on show was made with, or was last filled with. */
@@ -84,6 +86,34 @@ export class MaskWork {
       const grey = await this.#maskAt(url);
       this.#replace("Previous mask", grey);
     });
+  }
+
+  /**
+   * @param {import("../types.js").Version} version
+   * @returns {Promise<number>} where the middle of its hole was, as a share of the photo's width; the photo's own middle
+   *   when that is not known
+   */
+  async middleOf(version) {
+    const known = this.middles.get(version.id);
+    if (known !== undefined || !version.mask_url) return known ?? 0.5;
+    const { width } = this.editor.mask;
+    let [left, right] = [width, 0];
+    try {
+      const grey = await this.#maskAt(version.mask_url);
+      for (let row = 0; row < grey.length; row += width) {
+        const line = grey.subarray(row, row + width);
+        const first = line.indexOf(HOLE);
+        if (first < 0) continue;
+        left = Math.min(left, first);
+        right = Math.max(right, line.lastIndexOf(HOLE) + 1);
+      }
+    } catch (error) {
+      // Only where the slider begins depends on it.
+      console.info("The mask of this version could not be read.", error);
+    }
+    const middle = right > left ? (left + right) / 2 / width : 0.5;
+    this.middles.set(version.id, middle);
+    return middle;
   }
 
   /** @returns {string | null} */

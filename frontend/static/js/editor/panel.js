@@ -6,7 +6,15 @@ import { byId, make } from "../lib/dom.js";
 /** @typedef {import("../types.js").Param} Param */
 
 const REMEMBERED = "reweave:model";
-const COSTS = /** @type {Record<string, string>} */ ({ instant: "Instant", fast: "Fast", slow: "Takes its time" });
+const COSTS = /** @type {Record<string, string>} */ ({ instant: "Instant", fast: "Fast", slow: "Slow" });
+
+/**
+ * @param {Model} model
+ * @returns {HTMLElement} what it costs in time, in a word
+ */
+export function costBadge({ cost }) {
+  return make("span", { class: cost === "slow" ? "badge badge--warning" : "badge" }, COSTS[cost] ?? cost);
+}
 
 export class Panel {
   /** @param {Model[]} models */
@@ -33,7 +41,11 @@ export class Panel {
     if (!model || model === this.chosen) return;
     this.chosen = model;
     remember(key);
-    for (const input of this.list.querySelectorAll("input")) input.checked = input.value === key;
+    for (const input of this.list.querySelectorAll("input")) {
+      input.checked = input.value === key;
+      // Where the cards lie in a row, the chosen one must not be out of sight.
+      if (input.checked) input.closest("label")?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    }
     this.values[key] ??= Object.fromEntries(model.params.map((param) => [param.name, param.default]));
     this.box.hidden = model.params.length === 0;
     this.form.replaceChildren(...model.params.map((param) => this.#row(model, param)));
@@ -64,8 +76,9 @@ export class Panel {
       { class: "model", for: input.id },
       input,
       make("span", { class: "model__title" }, model.title),
-      make("span", { class: model.cost === "slow" ? "badge badge--warning" : "badge" }, COSTS[model.cost] ?? model.cost),
+      costBadge(model),
       make("span", { class: "model__text" }, model.summary),
+      model.measured ? make("span", { class: "model__measured" }, model.measured) : null,
       source ? make("span", { class: "model__paper" }, source) : null,
     );
   }

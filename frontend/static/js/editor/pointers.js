@@ -1,7 +1,7 @@
 /**
  * What hands do on the stage. Mouse and pen paint with the main button, pan with the middle one (or with Space), erase
  * with the other button, with Ctrl or with the pen's far end. One finger paints; a second finger takes the begun stroke
- * back, and both together pan and zoom.
+ * back, and both together pan and zoom. A pen goes before fingers: the hand that holds it often rests on the screen.
  */
 
 /** @typedef {import("./geometry.js").Point} Point */
@@ -48,7 +48,9 @@ export class PointerInput {
    * @returns {boolean} whether the stage takes the pointer
    */
   down(event, point) {
-    if (event.pointerType === "touch") return this.#fingerDown(event, point);
+    const byFinger = this.active === null || this.fingers.has(this.active);
+    if (event.pointerType === "touch") return byFinger && this.#fingerDown(event, point);
+    if (event.pointerType === "pen" && byFinger) this.#dropFingers();
     if (this.mode !== "none") return false;
     this.#begin(event, point);
     return true;
@@ -123,6 +125,15 @@ export class PointerInput {
       this.hands.hover(null, false);
     }
     return true;
+  }
+
+  /** Whatever fingers had begun was the hand beside the pen. */
+  #dropFingers() {
+    if (this.mode === "paint") this.hands.cancel();
+    if (this.mode === "pan") this.hands.dragging(false);
+    this.fingers.clear();
+    this.mode = "none";
+    this.active = null;
   }
 
   /**

@@ -75,3 +75,32 @@ function stepsUpAndDown(isSource, width, height, most) {
   }
   return steps;
 }
+
+/** So many rings make the soft edge; more of them look the same. */
+const RINGS = 12;
+const FAINTEST = 40;
+
+/**
+ * How near each pixel lies to the hole, for the preview of what growing would add.
+ *
+ * @param {Uint8Array} data one byte a pixel, anything but 0 is hole
+ * @param {number} width
+ * @param {number} height
+ * @param {number} distance 1 to 250 pixels
+ * @returns {Uint8ClampedArray<ArrayBuffer>} one byte a pixel: 0 in the hole and beyond the distance, between them fading
+ *   from 255 beside the hole
+ */
+export function softEdge(data, width, height, distance) {
+  const strength = new Uint8ClampedArray(width * height);
+  const rings = Math.min(RINGS, distance);
+  // From the outside in, each ring over the one before.
+  for (let ring = rings; ring >= 1; ring -= 1) {
+    const value = 255 - ((255 - FAINTEST) * (ring - 1)) / rings;
+    const runs = runsWithin(data, width, height, Math.ceil((distance * ring) / rings), false);
+    for (let i = 0; i < runs.length; i += 3) {
+      const row = /** @type {number} */ (runs[i]) * width;
+      strength.fill(value, row + /** @type {number} */ (runs[i + 1]), row + /** @type {number} */ (runs[i + 2]));
+    }
+  }
+  return strength;
+}

@@ -53,6 +53,8 @@ export class Stage {
     this.origin = null;
     /** One of a result's inner pictures, over the photo. @type {(PreviewPicture & {opacity: number}) | null} */
     this.overlay = null;
+    /** What growing the mask would add. @type {PreviewPicture | null} */
+    this.edge = null;
     /** Another version, as long as the pointer rests on it. @type {ImageBitmap | null} */
     this.glimpse = null;
     this.tone = flatTone("#e23428", 0.5);
@@ -201,6 +203,7 @@ export class Stage {
       drawInBox(ctx, this.overlay);
       ctx.globalAlpha = 1;
     }
+    if (this.edge) drawInBox(ctx, this.edge);
     if (this.split !== null && this.before) {
       ctx.save();
       ctx.beginPath();

@@ -36,6 +36,8 @@ export class Trials {
     this.grid.addEventListener("wheel", (event) => this.#wheel(event), { passive: false });
     this.grid.addEventListener("keydown", (event) => this.#key(event));
     this.dialog.addEventListener("close", () => {
+      // It comes late: by then the dialog may show the next results already.
+      if (this.dialog.open) return;
       this.panes = [];
       this.grid.replaceChildren();
     });

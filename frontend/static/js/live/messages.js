@@ -2,14 +2,16 @@
 
 /** @typedef {import("../types.js").Job} Job */
 /** @typedef {import("../types.js").Preview} Preview */
+/** @typedef {import("../types.js").Notice} Notice */
 /**
  * @typedef {{type: "job.state", job: Job}} JobState
  * @typedef {{type: "job.progress", job: string, attempt: number, seq: number, stage: string, fraction: number,
  *   steps_done: number | null, steps_total: number | null, seconds_left: number | null,
  *   preview: Preview | null}} JobProgress
  * @typedef {{type: "error", code: string, message: string, job: string | null}} SocketError
+ * @typedef {{type: "notification", unread: number, notification: Notice | null}} Notified
  * @typedef {{type: "pong"}} Pong
- * @typedef {JobState | JobProgress | SocketError | Pong} ServerMessage
+ * @typedef {JobState | JobProgress | Notified | SocketError | Pong} ServerMessage
  */
 
 export const WATCH = "watch";
@@ -17,6 +19,7 @@ export const UNWATCH = "unwatch";
 export const PING = "ping";
 export const JOB_STATE = "job.state";
 export const JOB_PROGRESS = "job.progress";
+export const NOTIFICATION = "notification";
 export const ERROR = "error";
 export const PONG = "pong";
 
@@ -52,6 +55,7 @@ export function parseMessage(text) {
   if (typeof value !== "object" || value === null) return null;
   if (value.type === JOB_STATE) return typeof value.job?.id === "string" ? value : null;
   if (value.type === JOB_PROGRESS) return typeof value.job === "string" && Number.isFinite(value.seq) ? value : null;
+  if (value.type === NOTIFICATION) return Number.isInteger(value.unread) ? value : null;
   if (value.type === ERROR) return typeof value.message === "string" ? value : null;
   return value.type === PONG ? value : null;
 }

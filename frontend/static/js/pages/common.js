@@ -1,4 +1,4 @@
-/** What every page does: menus close when one looks away, notices can be dismissed. */
+/** What every page does: menus close when one looks away, notices can be dismissed, forms ask before harm. */
 
 for (const toast of document.querySelectorAll("[data-toast]")) {
   toast.querySelector("[data-dismiss]")?.addEventListener("click", () => toast.remove());
@@ -19,6 +19,26 @@ document.addEventListener("keydown", (event) => {
     menu.removeAttribute("open");
     if (menu.contains(document.activeElement)) menu.querySelector("summary")?.focus();
   }
+});
+
+// Forms: a choice that is saved at once, a question before what cannot be undone, a text to copy.
+document.addEventListener("change", (event) => {
+  const { target } = event;
+  if (target instanceof HTMLSelectElement && target.matches("[data-saves]")) target.form?.requestSubmit();
+});
+
+document.addEventListener("submit", (event) => {
+  const question = event.submitter?.dataset["ask"];
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target instanceof Element ? event.target.closest("[data-copy]") : null;
+  const field = button && document.getElementById(button.getAttribute("data-copy") ?? "");
+  if (!button || !(field instanceof HTMLInputElement)) return;
+  field.select();
+  // Without TLS browsers offer no clipboard; then the text is at least selected.
+  void navigator.clipboard?.writeText(field.value).then(() => (button.textContent = "Copied"));
 });
 
 export {};

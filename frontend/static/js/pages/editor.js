@@ -53,6 +53,9 @@ function refresh() {
     const off = !(action.enabled?.() ?? true);
     if (button.disabled !== off) button.disabled = off;
     const pressed = action.pressed && String(action.pressed());
+    const missing = action.missing?.() ?? "";
+    const title = missing || titleOf(action);
+    if (button.title !== title) button.title = title;
     if (pressed !== undefined && button.getAttribute("aria-pressed") !== pressed) button.setAttribute("aria-pressed", pressed);
   }
   controls.refresh();
@@ -70,7 +73,7 @@ function wireButtons(list) {
       throw new Error(`No action is called “${button.getAttribute("data-action")}”.`);
     }
     const key = action.keys[0];
-    button.title = key ? `${action.label} (${keyCaps(key, MAC).join(" ")})` : action.label;
+    button.title = titleOf(action);
     if (key) button.setAttribute("aria-keyshortcuts", ariaKey(key));
     if (button.childElementCount === 0 && !button.hasAttribute("data-labelled")) button.append(icon(action.icon));
     if (!button.hasAttribute("data-labelled") && !button.textContent?.trim()) button.setAttribute("aria-label", action.label);
@@ -78,6 +81,11 @@ function wireButtons(list) {
     found.push({ button, action });
   }
   return found;
+}
+
+/** @param {Action} action */
+function titleOf({ label, keys: [key] }) {
+  return key ? `${label} (${keyCaps(key, MAC).join(" ")})` : label;
 }
 
 async function toggleFullScreen() {
@@ -99,13 +107,28 @@ function wireFiles() {
     const [file] = event.clipboardData?.files ?? [];
     if (!file || isTyping(event.target)) return;
     event.preventDefault();
-    void openPasted(file);
+    void openPhoto(file, "Opening the pasted photo.");
+  });
+  // A file let go over the page would otherwise replace it.
+  document.addEventListener("dragover", (event) => {
+    if (!event.dataTransfer?.types.includes("Files")) return;
+    event.preventDefault();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  document.addEventListener("drop", (event) => {
+    const [file] = event.dataTransfer?.files ?? [];
+    if (!file) return;
+    event.preventDefault();
+    void openPhoto(file, "Opening the dropped photo.");
   });
 }
 
-/** @param {File} file a photo that becomes a picture of its own */
-async function openPasted(file) {
-  toast("Opening the pasted photo.");
+/**
+ * @param {File} file a photo that becomes a picture of its own
+ * @param {string} said
+ */
+async function openPhoto(file, said) {
+  toast(said);
   await editor.session.saveDraft();
   const form = new FormData();
   form.set("file", file, file.name || "pasted.png");

@@ -14,6 +14,8 @@ const list = byId("uploads", HTMLElement);
 const errors = byId("upload-errors", HTMLElement);
 const input = byId("file-input", HTMLInputElement);
 const limits = /** @type {{max_bytes: number}} */ (JSON.parse(byId("limits", HTMLScriptElement).textContent ?? "{}"));
+/** The team that gets the photos; empty for one's own pictures. */
+const team = zone.dataset.team ?? "";
 let working = false;
 let depth = 0;
 
@@ -83,6 +85,7 @@ async function take(files) {
       }
       const form = new FormData();
       form.set("file", file, file.name || "photo.png");
+      if (team) form.set("team", team);
       made.push(await upload(`${API}/pictures`, form, line.progress));
       line.done();
     } catch (error) {
@@ -113,7 +116,7 @@ async function takeSample(button) {
   button.setAttribute("aria-busy", "true");
   try {
     const picture = /** @type {Picture} */ (
-      await call(`${API}/pictures/sample`, { method: "POST", body: { name: button.dataset.sample } })
+      await call(`${API}/pictures/sample`, { method: "POST", body: { name: button.dataset.sample, team: team || null } })
     );
     window.location.assign(picture.edit_url);
   } catch (error) {

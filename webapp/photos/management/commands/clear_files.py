@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from datetime import timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from webapp.photos.files import stray_files
 
@@ -15,9 +16,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="Only list them.")
+        parser.add_argument(
+            "--hours",
+            type=float,
+            default=24,
+            help="Leave younger files alone: their rows may be on the way (default: 24).",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        strays = list(stray_files())
+        if options["hours"] < 0:
+            raise CommandError("--hours must not be negative.")
+        strays = list(stray_files(timedelta(hours=options["hours"])))
         for storage, name in strays:
             if options["dry_run"]:
                 self.stdout.write(name)
