@@ -21,6 +21,7 @@ from tests.webapp.material import body_of, mask_file, photo_file
 from tests.webapp.teams import make_team, person
 from webapp.accounts.leaving import GONE, delete_account
 from webapp.accounts.models import User
+from webapp.accounts.services import MOVES_WITH_A_GUEST
 from webapp.accounts.templatetags.people import browser
 from webapp.errors import Refusal
 from webapp.jobs.models import Batch, Job
@@ -356,3 +357,22 @@ class TestLeaving:
         delete_account(ada)
         for model in (Picture, Version, Job, Batch, Draft):
             assert not model.objects.exists()
+
+
+# What belongs to an account alone, or to teams, which guests are not in.
+NOT_OF_GUESTS = {
+    *("admin.LogEntry.user", "account.EmailAddress.user", "mfa.Authenticator.user", "usersessions.UserSession.user"),
+    *("teams.Team.members", "teams.Membership.user", "teams.Invitation.invited_by"),
+    "reviews.Comment.mentions",  # of others, by name: a guest has none
+}
+
+
+def test_every_tie_to_a_person_is_thought_about() -> None:
+    """A new one has to be moved when a guest becomes an account, or be named here with the reason why not.
+
+    Whoever adds one also looks at `webapp.accounts.leaving` and `webapp.accounts.export`.
+    """
+    ties = {f"{tie.related_model._meta.label}.{tie.field.name}" for tie in User._meta.related_objects}
+    moved = {f"{model._meta.label}.{who}" for model, who in MOVES_WITH_A_GUEST}
+    assert ties == moved | NOT_OF_GUESTS
+    assert not moved & NOT_OF_GUESTS

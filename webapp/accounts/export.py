@@ -13,6 +13,7 @@ from django.db.models.fields.files import FieldFile
 from zipstream import ZipStream
 
 from webapp.accounts.models import User
+from webapp.evaluations.models import Evaluation
 from webapp.galleries.models import Favourite
 from webapp.jobs.models import Job
 from webapp.notifications.models import Notification
@@ -86,6 +87,11 @@ def _account(user: User) -> dict[str, Any]:
         ),
         "verdicts": list(Verdict.objects.filter(reviewer=user).values("version", "state", "note", "decided_at")),
         "links": list(Share.objects.filter(creator=user).values("title", "created_at", "expires_at", "views")),
+        "evaluations": list(
+            Evaluation.objects.filter(owner=user)
+            .order_by("created_at")
+            .values("title", "protocol", "size", "seed", "methods", "state", "created_at", "summary")
+        ),
         "favourites": list(Favourite.objects.filter(person=user).values_list("picture", flat=True)),
         "notifications": list(
             Notification.objects.filter(user=user)
