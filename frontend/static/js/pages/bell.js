@@ -118,5 +118,7 @@ class Bell {
   }
 }
 
-const menu = typeof document === "undefined" ? null : document.getElementById("bell");
-if (menu instanceof HTMLDetailsElement) new Bell(menu);
+if (typeof document !== "undefined") {
+  const menu = document.getElementById("bell");
+  if (menu instanceof HTMLDetailsElement) new Bell(menu);
+}
