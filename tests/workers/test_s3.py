@@ -21,6 +21,7 @@ from tests.webapp.material import body_of
 from tests.workers.conftest import RedisServer, free_port, mask_png, photo_png, started_worker, wait_for_status
 from tests.workers.processes import Process, wait_until
 from webapp.accounts.models import User
+from webapp.galleries.services import erase
 from webapp.jobs.services import submit_job
 from webapp.photos import services
 from webapp.photos.models import Picture
@@ -112,6 +113,8 @@ def test_from_upload_to_deletion(redis_server: RedisServer, s3: dict[str, str], 
     assert "http" not in str(browser.get(f"/api/pictures/{upload.picture_id}").json()["versions"])
 
     assert browser.delete(f"/api/pictures/{upload.picture_id}").status_code == 204
+    assert "version" in kinds_in(bucket)  # in the trash, from where it can come back
+    assert erase(user, [upload.picture_id]) == 1
     assert kinds_in(bucket) == []
 
 
