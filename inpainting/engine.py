@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import importlib
 import time
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.catalog import REFINE, SOURCES, CatalogError, ModelEntry, get_entry
+from inpainting.checkpoints import CheckpointStore, FinishedCrop, Keeper, MakeState, identity_of
 from inpainting.device import repeatable, resolve_device
 from inpainting.imaging.composite import paste_fill, prove
 from inpainting.imaging.context import HoleGroup, group_holes
@@ -64,6 +65,7 @@ class Engine:
         params: Mapping[str, Any] | None = None,
         seed: int = 0,
         on_step: ProgressCallback | None = None,
+        checkpoint: CheckpointStore | None = None,
         allow_untrained: bool = False,
     ) -> Result:
         """Fill the hole of `mask` (H, W; True is hole) in `photo` with the model called `model`.
@@ -72,12 +74,14 @@ class Engine:
         returns the photo as it is. The same photo, mask, parameters and seed give the same pixels on the same machine.
         `on_step` hears of progress and may raise `Cancelled` to stop.
 
+        With a `checkpoint`, models that take long put their state by every few seconds and when they are stopped, and
+        a later call for the same photo, mask, model, parameters and seed goes on from there. Throwing the state away
+        when it is not needed any more is the caller's business.
+
         Raises `FillError` (nothing to fill from, a result that is no picture) and `CatalogError` (no such model or
         parameter, untrained model without `allow_untrained`), both with a sentence for people.
         """
-        return self.fill_batch(
-            [(photo, mask)], model=model, params=params, seed=seed, on_step=on_step, allow_untrained=allow_untrained
-        )[0]
+        return self._fill_all([(photo, mask)], model, params, seed, on_step, allow_untrained, checkpoint)[0]
 
     def fill_batch(
         self,
@@ -94,6 +98,18 @@ class Engine:
         All crops go to the model together, so their number bounds memory; each result equals that of `fill` up to the
         model's own rounding in batches. `Progress.item` tells which photo a step is about.
         """
+        return self._fill_all(items, model, params, seed, on_step, allow_untrained)
+
+    def _fill_all(
+        self,
+        items: Sequence[tuple[Photo, BoolMask]],
+        model: str,
+        params: Mapping[str, Any] | None,
+        seed: int,
+        on_step: ProgressCallback | None,
+        allow_untrained: bool,
+        checkpoint: CheckpointStore | None = None,
+    ) -> list[Result]:
         started = time.perf_counter()
         entry = get_entry(model)
         values = entry.parse_params(params)
@@ -108,8 +124,11 @@ class Engine:
         refine = values.get(REFINE.name, REFINE.default) != REFINE.default
         with repeatable() if entry.needs_torch or refine else nullcontext():
             loaded = self._refined(self._load(entry)) if refine else self._load(entry)
+            keeper = None
+            if checkpoint is not None and loaded.resumable:
+                keeper = Keeper(checkpoint, identity_of(*items[0], model, values, seed))
             plans = [
-                _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore)
+                _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore, keeper=keeper)
                 for index, (photo, mask) in enumerate(items)
             ]
             for plan in plans:
@@ -168,8 +187,9 @@ def _compute(model: FillModel, plans: Sequence[_Plan]) -> None:
     started = time.perf_counter()
     if len(plans) == 1:
         # One after the other: a crop's memory is free again before the next is computed.
-        for index, job in enumerate(plans[0].inputs):
-            plans[0].take(index, model.fill(job), model)
+        with plans[0].kept_when_stopped():
+            for index, job in plans[0].unfinished():
+                plans[0].take(index, model.fill(job), model)
         plans[0].timings["compute"] = time.perf_counter() - started
         return
     wanted = [(plan, index) for plan in plans for index in range(len(plan.inputs))]
@@ -193,14 +213,16 @@ class _Plan:
         seed: int,
         item: int,
         on_step: ProgressCallback,
+        keeper: Keeper | None = None,
     ) -> None:
         self.photo, self.mask, self._seed, self._item, self._on_step = photo, mask, seed, item, on_step
         self.timings = {"prepare": 0.0, "compute": 0.0, "paste": 0.0}
-        self._fraction = 0.0
+        self._keeper = keeper
+        self._resumed = self._fraction = 0.0 if keeper is None else keeper.found.fraction
         self._outputs: dict[int, FillOutput] = {}
         self._source_patch: dict[int, int] = {}
         self._wants_sources = bool(params.get(SOURCES.name))
-        self._tell(Step("Preparing", 0.0), 0.0)
+        self._tell(Step("Preparing" if self._resumed == 0.0 else "Taking up where it stopped", 0.0), 0.0)
         self.groups: list[HoleGroup] = group_holes(mask, min_side=model.context_side)
         self.working: list[WorkingCrop] = [
             make_working_crop(photo.color_pixels[group.crop.slices], mask[group.crop.slices], model.working_side)
@@ -216,6 +238,42 @@ class _Plan:
             )
             for index, crop in enumerate(self.working)
         ]
+        if keeper is not None:
+            self._take_up(keeper)
+
+    def _take_up(self, keeper: Keeper) -> None:
+        """Continue what `keeper` has found, and let it hear how the model gets on."""
+        for index, job in enumerate(self.inputs):
+            job.keep = self._offerer(index, keeper)
+            if index == keeper.found.crop:
+                job.resume = keeper.found.model
+        for index, crop in keeper.found.finished.items():
+            working = self.working[index]
+            image = working.image.copy()
+            image[working.mask] = crop.pixels
+            sources = None
+            if crop.sources is not None:
+                sources = np.full((*working.mask.shape, 2), -1, np.int32)
+                sources[working.mask] = crop.sources
+            self._outputs[index] = FillOutput(image, sources=sources, notes=dict(crop.notes))
+            self._source_patch[index] = crop.source_patch
+
+    def _offerer(self, index: int, keeper: Keeper) -> Callable[[MakeState], None]:
+        return lambda make: keeper.offer(index, make, self._fraction)
+
+    def unfinished(self) -> list[tuple[int, FillInput]]:
+        """The crops that are still to be filled, with their numbers."""
+        return [(index, job) for index, job in enumerate(self.inputs) if index not in self._outputs]
+
+    @contextmanager
+    def kept_when_stopped(self) -> Iterator[None]:
+        """Puts by what the model has reached when it is stopped within."""
+        try:
+            yield
+        except Cancelled:
+            if self._keeper is not None:
+                self._keeper.flush(self._fraction)
+            raise
 
     def take(self, index: int, output: FillOutput, model: FillModel) -> None:
         """Accept the model's output for crop `index`: check it, soften its edge, find where its detail comes from."""
@@ -242,6 +300,11 @@ class _Plan:
             )
         self._outputs[index] = replace(output, image=image, sources=sources)
         self._source_patch[index] = patch
+        if self._keeper is not None and len(self.working) > 1:
+            kept = None if sources is None else sources[crop.mask]
+            self._keeper.finish(
+                index, FinishedCrop(image[crop.mask], kept, patch, output.notes), self._within(index, 1.0)
+            )
 
     def _looks_for_sources(self, index: int, model: FillModel) -> bool:
         """Whether sources that the model does not report are looked for: to take detail from, or because asked to."""
@@ -256,6 +319,8 @@ class _Plan:
         overlays: list[PlacedOverlay] = []
         sources: list[SourceMap] = []
         notes: dict[str, Any] = {"crops": len(self.groups)}
+        if self._resumed:
+            notes["resumed_at"] = round(self._resumed, 3)
         for index, group in enumerate(self.groups):
             output, crop = self._outputs[index], self.working[index]
             detail = None
@@ -322,6 +387,7 @@ class _Plan:
                 steps_total=step.steps_total,
                 losses=step.losses,
                 item=self._item,
+                resumed=self._resumed,
                 render=render,
             )
         )

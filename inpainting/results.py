@@ -40,6 +40,8 @@ class Progress:
     losses: Mapping[str, float] | None = None
     item: int = 0
     """Which photo of a batch this is about."""
+    resumed: float = 0.0
+    """The fraction that an interrupted attempt had reached and this one began with."""
     render: Callable[[int], LivePreview | None] | None = None
 
     def render_preview(self, max_side: int = PREVIEW_SIDE) -> LivePreview | None:

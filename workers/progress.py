@@ -50,7 +50,7 @@ class Reporter:
         self._seq += 1
         if now >= self._next_preview:
             self._make_preview(progress)
-        self._estimate(progress.fraction, now)
+        self._estimate(progress, now)
         self._watch.progress = {
             "stage": progress.stage,
             "fraction": progress.fraction,
@@ -69,6 +69,7 @@ class Reporter:
             "steps_done": progress.steps_done,
             "steps_total": progress.steps_total,
             "seconds_left": self._left,
+            "losses": None if progress.losses is None else dict(progress.losses),
             "preview": number,
             "box": box,
         }
@@ -89,9 +90,10 @@ class Reporter:
         cost = time.monotonic() - began
         self._next_preview = began + max(_LEAST_BETWEEN_PREVIEWS, cost / _PREVIEW_SHARE)
 
-    def _estimate(self, fraction: float, now: float) -> None:
-        """Seconds left if the rest goes as the part so far went, smoothed so that the number does not jump about."""
-        if fraction < _TOO_EARLY_TO_TELL:
+    def _estimate(self, progress: Progress, now: float) -> None:
+        """Seconds left if the rest goes as this attempt's part did, smoothed so that the number does not jump about."""
+        done = progress.fraction - progress.resumed
+        if done < _TOO_EARLY_TO_TELL:
             return
-        left = (now - self._started) * (1.0 - fraction) / fraction
+        left = (now - self._started) * (1.0 - progress.fraction) / done
         self._left = left if self._left is None else self._left + _SMOOTHING * (left - self._left)

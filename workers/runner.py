@@ -18,6 +18,7 @@ from inpainting.models.base import BoolMask, Cancelled
 from inpainting.results import Progress
 from inpainting.selection import Kind, select
 from webapp.jobs import claims, states
+from webapp.jobs.checkpoints import JobCheckpoint
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
@@ -64,10 +65,11 @@ class Runner:
         return job
 
     def _run(self, job: Job, timings: Timings) -> None:
+        checkpoint = JobCheckpoint(job.pk)
         with self._supervisor.watching(job) as watch:
             try:
                 if job.is_fill:
-                    self._fill_and_store(watch, timings)
+                    self._fill_and_store(watch, checkpoint, timings)
                 else:
                     _select_and_store(watch, timings)
             except Cancelled:
@@ -81,8 +83,10 @@ class Runner:
                 if failure.for_staff:
                     logger.exception("Job %s failed: %s.", job.pk, failure.code)
                 _fail(watch, failure, traceback.format_exc() if failure.for_staff else "")
+        if checkpoint.is_used:
+            _forget_when_ended(checkpoint, job)
 
-    def _fill_and_store(self, watch: Watch, timings: Timings) -> None:
+    def _fill_and_store(self, watch: Watch, checkpoint: JobCheckpoint, timings: Timings) -> None:
         job = watch.job
         clock = _Clock(timings)
         source, hole = patiently(watch, lambda: (photos.read_version(job.source), photos.read_mask(job.mask)))
@@ -92,7 +96,15 @@ class Runner:
         clock.lap("decode")
         report = Reporter(watch)
         result = self._engines.fill(
-            lambda engine: engine.fill(photo, mask, model=job.model, params=job.params, seed=job.seed, on_step=report),
+            lambda engine: engine.fill(
+                photo,
+                mask,
+                model=job.model,
+                params=job.params,
+                seed=job.seed,
+                on_step=report,
+                checkpoint=checkpoint,
+            ),
             model=job.model,
             photo_side=max(photo.width, photo.height),
         )
@@ -218,3 +230,13 @@ def _leave_to_the_sweep(job: Job) -> None:
     """Its heartbeats end with the attempt, so it is taken back and begun anew when the database is there again."""
     logger.exception("The database stayed away; attempt %d of job %s ends without an outcome.", job.attempt, job.pk)
     connection.close()
+
+
+def _forget_when_ended(checkpoint: JobCheckpoint, job: Job) -> None:
+    """Drop what the job had reached, unless another attempt is to go on from there."""
+    try:
+        if not Job.objects.active().filter(pk=job.pk).exists():
+            checkpoint.forget()
+    except DATABASE_AWAY:
+        logger.info("What job %s had reached stays until its lifetime is over: the database is away.", job.pk)
+        connection.close()

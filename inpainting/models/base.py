@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.catalog import ModelEntry
+from inpainting.checkpoints import MakeState, ModelState
 
 FloatImage = NDArray[np.float32]
 """(H, W, 3), RGB, sRGB values as stored, in [0, 1]."""
@@ -49,6 +50,10 @@ class Step:
 StepCallback = Callable[[Step], None]
 
 
+def _keep_nothing(_make: MakeState) -> None:
+    return None
+
+
 @dataclass(slots=True)
 class FillInput:
     """One context crop with its hole. Pixels inside the hole carry no information (they are zero)."""
@@ -58,6 +63,11 @@ class FillInput:
     params: Mapping[str, Any]
     seed: int
     on_step: StepCallback
+    resume: ModelState | None = None
+    """What an interrupted attempt at this very crop reached; for models that are `FillModel.resumable`."""
+    keep: Callable[[MakeState], None] = _keep_nothing
+    """To be called before a step is told, with a function that makes the state to resume from. It is called when a
+    state is due, or when that step is stopped; so it must hold until the next call of `keep`."""
 
 
 @dataclass(slots=True)
@@ -104,6 +114,9 @@ class FillModel(ABC):
     edge_reach: float = 0.0
     """Over how many working pixels inside the hole the result is moved towards the known pixels at the edge; 0 is off.
     For networks whose colours differ slightly from the photo's on the known side too."""
+    resumable: bool = False
+    """Whether the model calls `FillInput.keep` and goes on from `FillInput.resume`. States that do not fit it (another
+    network than then) it ignores."""
 
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         self.entry = entry

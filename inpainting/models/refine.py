@@ -53,6 +53,7 @@ class RefinedModel(FillModel):
         self.context_side = inner.context_side
         self.match_detail = inner.match_detail
         self.edge_reach = inner.edge_reach
+        self.resumable = inner.resumable
 
     def fill(self, job: FillInput) -> FillOutput:
         """Fill one crop and refine it."""

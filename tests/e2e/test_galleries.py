@@ -174,7 +174,7 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     look(page, f"shares-{width}-{scheme}")
     check(page, axe)
     page.get_by_role("button", name="Take back").click()
-    expect(page.get_by_text("Taken back")).to_be_visible()
+    expect(page.get_by_text("Taken back", exact=True)).to_be_visible()
     complaints.expected.append("404")
     assert visitor.goto(address).status == 404  # type: ignore[union-attr]
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
+from scipy.optimize import minimize
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -118,3 +119,55 @@ def _arrays(features: Sequence[Tensor]) -> list[np.ndarray]:
 
 def one_thread() -> None:
     torch.set_num_threads(1)
+
+
+def differentiable_loss(found: Sequence[Tensor], wanted: Sequence[Sequence[Tensor]], taps: Sequence[str]) -> Tensor:
+    """`texture_loss` of features (1, C, h, w), one a tap, from Gramians as `shifted_gramians` makes them."""
+    loss = torch.zeros(())
+    for ours, theirs, tap in zip(found, wanted, taps, strict=True):
+        plain, *shifted = [
+            (a - b).square().sum() / (4 * len(a) ** 2)
+            for a, b in zip(shifted_gramians(ours, DELTA[tap]), theirs, strict=True)
+        ]
+        loss = loss + 1e6 * plain + 1e7 * (shifted[0] + shifted[1])
+    return loss
+
+
+def shifted_gramians(features: Tensor, delta: int) -> list[Tensor]:
+    """`all_gramians` as matrix products."""
+    height, width = features.shape[-2:]
+    found = []
+    for dx, dy in ((0, 0), (delta, 0), (0, delta)):
+        here = features[0, :, : height - dy, : width - dx].flatten(1)
+        there = features[0, :, dy:, dx:].flatten(1)
+        found.append(here @ there.T / max(1, here.shape[1]))
+    return found
+
+
+def optimise_patch(
+    start: Tensor, held: Tensor, reference: Tensor, network: Features, taps: Sequence[str], evaluations: int
+) -> tuple[Tensor, int]:
+    """One patch (1, 3, P, P) in RGB from 0 to 1 by SciPy's L-BFGS-B, all of it through the network every time.
+
+    `held` (1, 1, P, P) is 1 where the boundary loss, of weight 10 in 8-bit steps, holds the start. Returns the patch
+    and the number of evaluations it took.
+    """
+    with torch.no_grad():
+        wanted = [shifted_gramians(tap, DELTA[name]) for tap, name in zip(network(reference), taps, strict=True)]
+
+    def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        patch = torch.from_numpy(flat).float().view_as(start).requires_grad_()
+        moved = held * (patch - start) * 255.0
+        loss = differentiable_loss(network(patch), wanted, taps) + 10.0 * moved.square().mean()
+        (gradient,) = torch.autograd.grad(loss, patch)
+        return float(loss.detach()), gradient.double().flatten().numpy()
+
+    found = minimize(
+        evaluate,
+        start.double().flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * start.numel(),
+        options={"maxfun": evaluations, "maxiter": evaluations, "maxcor": 15, "ftol": 0.0, "gtol": 0.0},
+    )
+    return torch.from_numpy(found.x).float().view_as(start), int(found.nfev)

@@ -5,7 +5,10 @@ Slow on purpose. The model computes the same numbers from windows, blocks and so
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+import torch.nn.functional as F
+from scipy.optimize import minimize
 from torch import Tensor
 
 from inpainting.backbones.vgg import VGG
@@ -93,3 +96,70 @@ def variation_term(photo: Tensor, hole: Tensor) -> float:
             if x + 1 < width and bool(hole[y, x] | hole[y, x + 1]):
                 total += float((photo[0, :, y, x + 1] - photo[0, :, y, x]).square().sum())
     return total / (3 * int(hole.sum()))
+
+
+def known_features(network: VGG, first: Tensor) -> list[tuple[Tensor, float]]:
+    """The features (1, C, h, w) of `first`, one a tap, scaled to a mean of 1; and by what they were multiplied."""
+    with torch.no_grad():
+        units = [1.0 / float(tap.abs().mean()) for tap in network(first * 2 - 1)]
+        return [(tap * unit, unit) for tap, unit in zip(network(first * 2 - 1), units, strict=True)]
+
+
+def objective(
+    network: VGG,
+    photo: Tensor,
+    first: Tensor,
+    hole: Tensor,
+    known: list[tuple[Tensor, float]],
+    weights: tuple[float, float],
+) -> Tensor:
+    """Eq. (1), differentiable in `photo` (1, 3, H, W): the whole photo through the network, every patch cut out, and
+    every nearest neighbour looked for each time.
+
+    `known` are the features of `first` as `known_features` makes them; `weights` are α and β.
+    """
+    texture = torch.zeros(())
+    for name, features, (theirs, unit) in zip(network.taps, network(photo * 2 - 1), known, strict=True):
+        region = torch.zeros(features.shape[-2:], dtype=torch.bool)
+        for place in hole_region(hole, STRIDES[name]):
+            region[place] = True
+        around = F.max_pool2d(region[None, None].float(), 3, 1, 1)[0, 0] > 0.5
+        mine = F.unfold(features * unit, 3, padding=1)[0].T[region.flatten()]
+        keys = F.unfold(theirs, 3, padding=1)[0].T[~around.flatten()]
+        with torch.no_grad():
+            nearest_keys = torch.cdist(mine, keys).argmin(1)
+        inside = F.unfold(torch.ones_like(features), 3, padding=1)[0].T[region.flatten()]
+        texture = texture + ((mine - keys[nearest_keys]) * inside).square().mean()
+    content = (photo - first)[..., hole].square().mean()
+    down = (photo[..., 1:, :] - photo[..., :-1, :]).square() * (hole[1:] | hole[:-1])
+    right = (photo[..., 1:] - photo[..., :-1]).square() * (hole[:, 1:] | hole[:, :-1])
+    variation = (down.sum() + right.sum()) / (3 * int(hole.sum()))
+    return content + weights[0] * texture + weights[1] * variation
+
+
+def optimise(
+    network: VGG, first: Tensor, hole: Tensor, weights: tuple[float, float], evaluations: int
+) -> tuple[Tensor, int]:
+    """The hole of `first` (1, 3, H, W) by SciPy's L-BFGS-B; the photo, and the number of evaluations it took."""
+    known = known_features(network, first)
+
+    def evaluate(flat: np.ndarray) -> tuple[float, np.ndarray]:
+        pixels = torch.from_numpy(flat).float().view(1, 3, -1).requires_grad_()
+        photo = first.clone()
+        photo[..., hole] = pixels
+        loss = objective(network, photo, first, hole, known, weights)
+        (gradient,) = torch.autograd.grad(loss, pixels)
+        return float(loss.detach()), gradient.double().flatten().numpy()
+
+    start = first[..., hole]
+    found = minimize(
+        evaluate,
+        start.double().flatten().numpy(),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0.0, 1.0)] * start.numel(),
+        options={"maxfun": evaluations, "maxiter": evaluations, "maxcor": 10, "ftol": 0.0, "gtol": 0.0},
+    )
+    photo = first.clone()
+    photo[..., hole] = torch.from_numpy(found.x).float().view(1, 3, -1)
+    return photo, int(found.nfev)

@@ -20,6 +20,7 @@ from tests.webapp.material import body_of, mask_file, photo_file
 from tests.webapp.teams import make_team, person
 from webapp.accounts.leaving import GONE, delete_account
 from webapp.accounts.models import User
+from webapp.accounts.templatetags.people import browser
 from webapp.errors import Refusal
 from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import submit_job
@@ -46,7 +47,7 @@ def code_for(secret: str) -> str:
 def signed_in(ada: User) -> Client:
     """A browser in which Ada has just given her password."""
     EmailAddress.objects.create(user=ada, email=ada.email, verified=True, primary=True)
-    client = Client(headers={"user-agent": "Firefox on Ada's desk"})
+    client = Client(headers={"user-agent": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"})
     assert sign_in(client, "ada").status_code == 302
     return client
 
@@ -154,13 +155,28 @@ class TestSessions:
         sign_in(other, "ada")
         page = signed_in.get("/accounts/sessions/").content.decode()
         assert "Lost phone" in page
-        assert "Firefox on Ada&#x27;s desk" in page
+        assert "Firefox on Linux" in page
         signed_in.post("/accounts/sessions/")
         assert other.get("/account/").status_code == 302
         assert signed_in.get("/account/").status_code == 200
 
 
 class TestProfile:
+    @pytest.mark.parametrize(
+        ("agent", "words"),
+        [
+            (
+                "Mozilla/5.0 (Windows NT 10.0) AppleWebKit/537.36 Chrome/156.0 Safari/537.36 Edg/156.0",
+                "Edge on Windows",
+            ),
+            ("Mozilla/5.0 (iPhone; CPU iPhone OS 19_0 like Mac OS X) Version/19.0 Safari/604.1", "Safari on iPhone"),
+            ("curl/8.5.0", "curl/8.5.0"),
+            ("", "Unknown browser"),
+        ],
+    )
+    def test_browsers_are_called_by_their_names(self, agent: str, words: str) -> None:
+        assert browser(agent) == words
+
     def test_names_and_mails(self, as_ada: Client, ada: User) -> None:
         as_ada.post("/account/", {"username": "lovelace", "first_name": "Ada", "last_name": "Lovelace"})
         ada.refresh_from_db()

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connections
 from django.test import AsyncClient, Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
@@ -317,6 +318,7 @@ async def test_an_archive_is_streamed_by_the_real_server_s_way(ada: User) -> Non
     answer = await client.post("/pictures/archive", {"pictures": [str(picture.pk)]})
     assert answer.is_async
     body = b"".join([chunk async for chunk in answer.streaming_content])
+    await sync_to_async(connections.close_all)()  # the connection of the thread that this test does not own
     with zipfile.ZipFile(io.BytesIO(body)) as archive:
         assert archive.namelist() == ["a.jpg"]
 

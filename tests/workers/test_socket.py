@@ -228,6 +228,7 @@ async def test_progress_of_an_earlier_attempt_or_out_of_order_is_dropped(web_por
             "steps_done": 1,
             "steps_total": 2,
             "seconds_left": 3.0,
+            "losses": {"texture": 0.25},
             "preview": previews.preview_number(attempt, seq),
             "box": [1, 2, 3, 4],
         }
@@ -241,6 +242,7 @@ async def test_progress_of_an_earlier_attempt_or_out_of_order_is_dropped(web_por
         assert await asyncio.to_thread(postman().flush)
         first, second = await live.next(), await live.next()
         assert [(each["attempt"], each["seq"]) for each in (first, second)] == [(1, 2), (1, 3)]
+        assert first["losses"] == {"texture": 0.25}
         number = previews.preview_number(1, 2)
         assert first["preview"] == {"url": f"/files/jobs/{job.pk}/preview/{number}", "box": [1, 2, 3, 4]}
         await sync_to_async(cancel_job)(job, actor="test")

@@ -143,6 +143,7 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             "steps_done": hint["steps_done"],
             "steps_total": hint["steps_total"],
             "seconds_left": hint["seconds_left"],
+            "losses": hint["losses"],
             "preview": preview,
         }
         await self.send_json(progress)

@@ -41,6 +41,8 @@ class JobProgress(TypedDict):
     steps_done: int | None
     steps_total: int | None
     seconds_left: float | None
+    losses: dict[str, float] | None
+    """The terms that an optimising model brings down, by name; for curves."""
     preview: PreviewInfo | None
 
 
@@ -100,6 +102,7 @@ class ProgressHint(TypedDict):
     steps_done: int | None
     steps_total: int | None
     seconds_left: float | None
+    losses: dict[str, float] | None
     preview: int | None
     box: list[int] | None
 

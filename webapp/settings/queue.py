@@ -32,6 +32,10 @@ class JobSettings:
     max_attempts: int
     progress_per_second: float
     preview_lifetime: int
+    checkpoint_every: float
+    """How often a job that takes long puts by what it has reached."""
+    checkpoint_lifetime: int
+    """How long the state of an interrupted job waits for the next attempt."""
     poll: float
     """How often a worker looks whether its job was cancelled or taken back."""
     stop_grace: float
@@ -103,6 +107,8 @@ def _job_settings() -> JobSettings:
         max_attempts=env_int("JOB_MAX_ATTEMPTS", 3, minimum=1, maximum=20),
         progress_per_second=4.0,
         preview_lifetime=env_int("PREVIEW_SECONDS", 120, minimum=1, maximum=86400),
+        checkpoint_every=env_int("JOB_CHECKPOINT_SECONDS", 5, minimum=1, maximum=3600),
+        checkpoint_lifetime=env_int("CHECKPOINT_LIFETIME_SECONDS", 3600, minimum=1, maximum=86400),
         poll=0.25,
         stop_grace=1.0,
         shutdown_grace=env_int("JOB_SHUTDOWN_GRACE_SECONDS", 2, minimum=0, maximum=3600),
@@ -164,6 +170,11 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 "schedule": jobs.sweep_every,
                 # Sweeps that nobody ran are not to pile up for ever. The time is compared with the worker's clock,
                 # so it leaves room for clocks that do not agree.
+                "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
+            },
+            "sweep-evaluations": {
+                "task": "evaluations.sweep",
+                "schedule": jobs.sweep_every,
                 "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
             },
             "trash": {

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,30 +12,33 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from inpainting.catalog import WEIGHTS_DIR, ModelEntry, get_entry
+from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.imaging.context import Box
 from inpainting.layers.lbfgs import LBFGSState
 from inpainting.layers.quilting import membrane, quilt
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
-from inpainting.models.baselines import PatchMatch
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan_layout
 from inpainting.models.gram.overlays import references_overlay
 from inpainting.models.gram.overview import Overview
 from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
-from inpainting.models.gram.start import copied_start, mean_start, shifted_window, telea_start
+from inpainting.models.gram.resuming import Reached, pixels_of, synthesised_region, with_pixels
+from inpainting.models.gram.start import shifted_window, start_of
 from inpainting.models.gram.synthesis import (
+    FINE_LEVEL_WEIGHT,
+    GOOD_ENOUGH,
     SHADING_WEIGHT,
     PatchProblem,
     measured_branch,
     synthesise,
 )
+from inpainting.models.gram.variables import LEVEL_WEIGHT
 
 TAPS = ("relu1_1", "pool1", "pool2", "pool3", "pool4")
 STOCHASTIC_TAPS = ("pool3", "pool4", "pool5")
 """For the global statistics of very stochastic textures (section 4)."""
-GREY = (0.212, 0.7154, 0.0721)
-"""Section 3.3."""
+GREY = (0.2125, 0.7154, 0.0721)
+"""Section 3.3, which prints 0.212: the known weights, which add up to 1, have this fourth digit."""
 TOO_SMALL = "The photo is too small to learn a texture from; the hole was filled from its edge."
 PREVIEW_SECONDS = 0.3
 PREVIEW_ITERATIONS = {"coarse": 30, "fine": 60}
@@ -53,6 +57,7 @@ class GramFill(FillModel):
     working_side = 2048
     context_side = 512
     match_detail = True
+    resumable = True
 
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         super().__init__(entry, device)
@@ -92,61 +97,64 @@ class _Filling:
         self.known = torch.where(self.hole, 0.0, self.space.encode(rgb))
         self.canvas = self.known
         self.written = torch.zeros_like(self.hole)
-        self.layout: Layout = plan_layout(job.mask)
+        self.layout: Layout = plan_layout(
+            job.mask, None if job.params["poolings"] == "auto" else int(job.params["poolings"])
+        )
+        self.region = synthesised_region(self.hole, self.layout.patches, soft=self._soft)
         self.overlays: list[Overlay] = []
-        self.references: list[tuple[Box, Box | None]] = []
-        self.losses: list[tuple[float, float]] = []
-        self.iterations = 0
+        self.reached = Reached()
+        self._begun: Tensor | None = None
         self.sources: NDArray[np.int32] | None = None
         self._previewed = time.monotonic()
 
     def run(self) -> FillOutput:
         self._tell("Reading the texture", 0.0)
-        self._start()
+        begun, self.sources = start_of(self.job, lambda stage, share: self._tell(stage, _STARTED * share))
+        self.canvas = torch.where(self.hole, self.space.encode(self._from_array(begun)), self.known)
         self._show("start", "Before synthesis")
         self.backbone = self.backbone.calibrated(self.canvas, self.space)
         detail = ReferenceTexture(self.backbone, self.space, self.canvas, self.hole.float())
         overview = self._overview()
-        if overview is not None:
+        groups = non_overlapping(self.layout.patches, together=self._together())
+        self._take_up(groups)
+        if overview is not None and self.reached.stage == "coarse":
             self._coarse(overview)
             self._show("coarse", "Global structure")
-        groups = non_overlapping(self.layout.patches, together=self._together())
-        for number, group in enumerate(groups):
-            self._fine(group, number, len(groups), detail, overview)
+        self.reached.stage = "fine"
+        for number in range(self.reached.group, len(groups)):
+            self.reached.group = number
+            self._fine(groups, detail, overview)
         image = self._finished()
         self._tell("Done", 1.0, image=image)
         return FillOutput(
             image,
-            overlays=[*self.overlays, references_overlay(self.job.image, self.references)],
+            overlays=[*self.overlays, references_overlay(self.job.image, self.reached.references)],
             sources=self.sources,
             notes=self._notes(),
         )
 
-    # The hole's beginning
+    # Going on where an earlier attempt stopped
 
-    def _start(self) -> None:
-        image, hole = self.job.image, self.hole_array
-        start = self.params["start"]
-        if start == "mean":
-            begun = mean_start(image, hole)
-        elif start == "telea":
-            begun = telea_start(image, hole)
-        elif start == "patchmatch":
-            begun = self._patchmatch()
-        else:
-            begun, self.sources = copied_start(
-                image, hole, self.job.seed, lambda: self._tell("Finding similar texture", 0.01)
-            )
-        self.canvas = torch.where(self.hole, self.space.encode(self._from_array(begun)), self.known)
+    def _take_up(self, groups: list[list[Box]]) -> None:
+        """Go to where an interrupted attempt was. What it began with is made anew: the seed makes it the same."""
+        state = self.job.resume
+        reached = None if state is None else Reached.from_state(state, self.backbone.name)
+        if state is None or reached is None:
+            return
+        self.reached = reached
+        if reached.stage == "coarse":
+            self._begun = torch.from_numpy(state.arrays["window"]).to(self.canvas)
+            return
+        self._begun = with_pixels(self.canvas, self.region, state.arrays["trial"])
+        self.canvas = with_pixels(self.canvas, self.region, state.arrays["canvas"])
+        for box in itertools.chain.from_iterable(groups[: reached.group]):
+            self._mark_written(box)
 
-    def _patchmatch(self) -> FloatImage:
-        entry = get_entry("patchmatch")
-
-        def listen(step: Step) -> None:
-            self._tell(step.stage, _STARTED * step.fraction)
-
-        job = FillInput(self.job.image, self.job.mask, entry.parse_params(None), self.job.seed, listen)
-        return PatchMatch(entry).fill(job).image
+    def _taken_up(self) -> tuple[Tensor | None, int]:
+        """What the interrupted stage or group had reached, and in how many steps; only once."""
+        begun, iteration = self._begun, self.reached.iteration
+        self._begun, self.reached.iteration = None, 0
+        return begun, iteration
 
     # Reference texture
 
@@ -176,6 +184,7 @@ class _Filling:
         together, in the pooled window itself: the same loss, with one variable for each pooled pixel.
         """
         limit = self._limit("coarse", int(overview.hole.sum()))
+        begun, before = self._taken_up()
         problem = PatchProblem(
             start=overview.window(self.canvas),
             movable=overview.hole.float(),
@@ -184,11 +193,13 @@ class _Filling:
             overview=None,
             surroundings=None,
             boundary_weight=0.0,
+            begun=begun,
         )
 
         def listen(state: LBFGSState, pictures: Tensor, terms: Mapping[str, float]) -> None:
-            done = max(state.iterations)
+            done = before + max(state.iterations)
             share = _STARTED + (_COARSE - _STARTED) * done / limit
+            self._keep(done, lambda: {"window": pictures})
             self._tell(
                 f"coarse, iteration {done}/{limit}",
                 share,
@@ -197,29 +208,29 @@ class _Filling:
                 canvas=lambda: overview.enlarged(pictures, self.canvas, self.hole),
             )
 
-        pictures, result = synthesise(problem, overview.backbone, self.space, iterations=limit, on_evaluation=listen)
-        self.iterations += max(result.iterations)
+        left = max(1, limit - before)
+        pictures, result = synthesise(problem, overview.backbone, self.space, iterations=left, on_evaluation=listen)
+        self.reached.iterations += before + max(result.iterations)
         rgb = self.space.decode(overview.enlarged(pictures, self.canvas, self.hole))
         grey = (rgb * rgb.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True).expand(-1, 3, -1, -1)
         self.canvas = torch.where(self.hole, self.space.encode(grey), self.known)
 
     # Fine stage
 
-    def _fine(
-        self, group: list[Box], number: int, count: int, detail: ReferenceTexture, overview: Overview | None
-    ) -> None:
+    def _fine(self, groups: list[list[Box]], detail: ReferenceTexture, overview: Overview | None) -> None:
+        number, count = self.reached.group, len(groups)
+        group = groups[number]
         remaining = self.hole & ~self.written
         starts = torch.cat([cut(self.canvas, box) for box in group])
         holes = torch.cat([cut(self.hole, box) for box in group])
         open_ = torch.cat([cut(remaining, box) for box in group])
         windows = [self._look_up(detail, box, open_[i : i + 1]) for i, box in enumerate(group)]
-        self.references += zip(group, windows, strict=True)
         pictures = [None if window is None else mirrored_cut(self.canvas, window) for window in windows]
         everywhere = self.params["measured"] == "patch"
-        soft = self.params["boundary"] == "soft"
+        begun, before = self._taken_up()
         problem = PatchProblem(
             start=starts,
-            movable=torch.ones_like(holes).float() if soft else holes.float(),
+            movable=torch.ones_like(holes).float() if self._soft else holes.float(),
             bound=(~open_).float(),
             detail=measured_branch(
                 pictures, detail.known_region, 1.0, holes, self.backbone, self.space, everywhere=everywhere
@@ -228,14 +239,23 @@ class _Filling:
             surroundings=None if overview is None else overview.surroundings(self.canvas, group),
             boundary_weight=self.params["boundary_weight"],
             shading_weight=SHADING_WEIGHT if self._from_photo() else 0.0,
+            level_weight=FINE_LEVEL_WEIGHT if self._from_photo() else LEVEL_WEIGHT,
+            begun=None if begun is None else torch.cat([cut(begun, box) for box in group]),
+            # Measured over all of the patch, what is wrong with a hole is thinned by what is right around it.
+            good_enough=GOOD_ENOUGH * (float(holes.float().mean()) ** 2 if everywhere else 1.0),
         )
         if problem.detail is None or not problem.detail.taps:
             return  # a photo of a few pixels: its start is all there is
         limit = self._limit("fine", int(holes.sum()) // len(group))
-        base = _COARSE if any(overlay.name == "coarse" for overlay in self.overlays) else _STARTED
+        base = _STARTED if overview is None else _COARSE
+
+        def reached(pictures: Tensor) -> dict[str, Tensor]:
+            trial = self._with_patches(group, pictures, self.region)
+            return {"canvas": pixels_of(self.canvas, self.region), "trial": pixels_of(trial, self.region)}
 
         def listen(state: LBFGSState, pictures: Tensor, terms: Mapping[str, float]) -> None:
-            done = max(state.iterations)
+            done = before + max(state.iterations)
+            self._keep(done, lambda: reached(pictures))
             self._tell(
                 f"fine {number + 1}/{count} patches, iteration {done}/{limit}",
                 base + (0.99 - base) * (number + done / limit) / count,
@@ -244,11 +264,13 @@ class _Filling:
                 canvas=lambda: self._with_patches(group, pictures, self.hole),
             )
 
-        made, result = synthesise(problem, self.backbone, self.space, iterations=limit, on_evaluation=listen)
-        self.iterations += max(result.iterations)
-        self.losses.append((float(result.first_values.mean()), float(result.values.mean())))
+        left = max(1, limit - before)
+        made, result = synthesise(problem, self.backbone, self.space, iterations=left, on_evaluation=listen)
+        self.reached.iterations += before + max(result.iterations)
+        self.reached.losses.append((float(result.first_values.mean()), float(result.values.mean())))
+        self.reached.references += zip(group, windows, strict=True)
         for box, picture in zip(group, made[:, None], strict=True):
-            self._write(box, picture, soft)
+            self._write(box, picture)
 
     def _look_up(self, texture: ReferenceTexture, box: Box, unknown: Tensor) -> Box | None:
         """The window that the patch in `box` is to be like; ``None`` for the whole known region."""
@@ -257,12 +279,12 @@ class _Filling:
         # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
         masked = torch.zeros_like(unknown) if self._from_photo() else unknown
         target = self.backbone.features(cut(self.canvas, box), self.space)
-        return texture.look_up(target, (box.height, box.width), masked.float())
+        return texture.look_up(target, (box.height, box.width), masked.float(), int(self.params["step"]))
 
     def _from_photo(self) -> bool:
         return self.params["start"] in ("copy", "patchmatch")
 
-    def _write(self, box: Box, picture: Tensor, soft: bool) -> None:
+    def _write(self, box: Box, picture: Tensor) -> None:
         """Take over a finished patch, along minimum-error cuts through what earlier patches have written."""
         written = cut(self.written, box)[0, 0].cpu().numpy()
         new, old = self._to_array(picture), self._to_array(cut(self.canvas, box))
@@ -271,23 +293,26 @@ class _Filling:
         taken = quilt(new, old, written, unwritten, (OVERLAP, OVERLAP))
         replaced = torch.from_numpy(taken).to(self.device)[None, None]
         # With a soft boundary the known side may have moved too: kept until the membrane has taken it back.
-        wanted = replaced & (hole | torch.tensor(soft, device=self.device))
-        self.canvas = self._with_patches([box], torch.where(wanted, picture, cut(self.canvas, box)), None)
-        self.written = self.written.clone()
-        self.written[..., box.top : box.bottom, box.left : box.right] |= hole
+        wanted = replaced & cut(self.region, box)
+        self.canvas = self._with_patches([box], torch.where(wanted, picture, cut(self.canvas, box)), self.region)
+        self._mark_written(box)
 
-    def _with_patches(self, boxes: list[Box], pictures: Tensor, where: Tensor | None) -> Tensor:
-        """The canvas with `pictures` in `boxes`, only `where` if that is given."""
+    def _mark_written(self, box: Box) -> None:
+        self.written = self.written.clone()
+        self.written[..., box.top : box.bottom, box.left : box.right] |= cut(self.hole, box)
+
+    def _with_patches(self, boxes: list[Box], pictures: Tensor, where: Tensor) -> Tensor:
+        """The canvas with `pictures` in `boxes`, but only `where`."""
         canvas = self.canvas.clone()
         for box, picture in zip(boxes, pictures, strict=True):
             canvas[0, :, box.top : box.bottom, box.left : box.right] = picture
-        return canvas if where is None else torch.where(where, canvas, self.canvas)
+        return torch.where(where, canvas, self.canvas)
 
     def _finished(self) -> FloatImage:
         """RGB with the known pixels as they were: what a soft boundary moved is taken back through a membrane."""
         rgb = self._to_array(self.canvas)
         image, hole = self.job.image, self.hole_array
-        if self.params["boundary"] == "soft":
+        if self._soft:
             box = self.layout.patches[0]
             for other in self.layout.patches[1:]:
                 box = box.union(other)
@@ -296,6 +321,10 @@ class _Filling:
         return np.where(hole[..., np.newaxis], rgb.clip(0.0, 1.0), image)
 
     # Around it
+
+    @property
+    def _soft(self) -> bool:
+        return bool(self.params["boundary"] == "soft")
 
     def _together(self) -> bool:
         order = self.params["order"]
@@ -307,6 +336,9 @@ class _Filling:
         if self.params["quality"] == "preview":
             wanted = min(wanted, PREVIEW_ITERATIONS[stage])
         return max(1, min(wanted, 5 + (1 if self._from_photo() else 2) * int(pixels**0.5)))
+
+    def _keep(self, iteration: int, arrays: Callable[[], dict[str, Tensor]]) -> None:
+        self.job.keep(lambda: self.reached.state(self.backbone.name, iteration, arrays()))
 
     def _tell(
         self,
@@ -329,15 +361,16 @@ class _Filling:
         self.overlays.append(Overlay(name, title, picture))
 
     def _notes(self) -> dict[str, Any]:
-        if not self.losses:
+        losses = self.reached.losses
+        if not losses:
             return {"too_small": TOO_SMALL}
-        first = sum(begin for begin, _ in self.losses) / len(self.losses)
-        last = sum(end for _, end in self.losses) / len(self.losses)
+        first = sum(begin for begin, _ in losses) / len(losses)
+        last = sum(end for _, end in losses) / len(losses)
         return {
             "backbone": self.backbone.name,
             "patches": len(self.layout.patches),
             "poolings": self.layout.poolings,
-            "iterations": self.iterations,
+            "iterations": self.reached.iterations,
             "loss_at_start": round(first, 1),
             "loss_at_end": round(last, 1),
         }

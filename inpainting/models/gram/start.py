@@ -9,10 +9,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inpainting.catalog import get_entry
 from inpainting.imaging.context import Box, bounding_box
+from inpainting.imaging.correspondence import find_sources
 from inpainting.imaging.working import soften_edge
 from inpainting.layers.quilting import membrane, quilt
-from inpainting.models.base import BoolMask, FloatImage
+from inpainting.models.base import BoolMask, FillInput, FloatImage
+from inpainting.models.baselines import PatchMatch
 
 RIM = 16
 """Over how many pixels around a piece its surroundings must fit, and pieces overlap."""
@@ -23,6 +26,41 @@ TOLERANCE = 0.03
 EDGE_REACH = 8.0
 """Over how many pixels a copied piece is moved towards the colours at the hole's edge."""
 _ROUNDING = 1e-3
+_LEAST_SPREAD = 1e-4
+GOOD_FIT = 0.05
+"""A copy that is off by a smaller share is taken as it is: it continues the photo's pattern."""
+BAND, NARROWEST_BAND = 20, 3
+"""How far from the hole's edge a copied start is made to fit, and when a hole is too narrow for it."""
+BAND_CONTEXT = 160
+"""How far around the hole the texture of that band may come from."""
+
+
+def start_of(job: FillInput, on_stage: Callable[[str, float], None]) -> tuple[FloatImage, NDArray[np.int32] | None]:
+    """The hole as the parameter ``start`` wants it to begin, and for ``copy`` where each pixel came from.
+
+    `on_stage` hears what is done and its share of the start, and may raise to stop.
+    """
+    start = job.params["start"]
+    if start == "mean":
+        return mean_start(job.image, job.mask), None
+    if start == "telea":
+        return telea_start(job.image, job.mask), None
+    if start == "copy":
+        copied, sources, misfit = copied_start(
+            job.image, job.mask, job.seed, lambda: on_stage("Finding similar texture", 0.2)
+        )
+        if misfit < GOOD_FIT:
+            return copied, sources
+        return joined_to_edge(
+            copied, sources, job.mask, job.seed, lambda share: on_stage("Joining it", 0.2 + 0.8 * share)
+        )
+    return _patchmatch(job.image, job.mask, job.seed, on_stage), None
+
+
+def _patchmatch(image: FloatImage, hole: BoolMask, seed: int, on_stage: Callable[[str, float], None]) -> FloatImage:
+    entry = get_entry("patchmatch")
+    job = FillInput(image, hole, entry.parse_params(None), seed, lambda step: on_stage(step.stage, step.fraction))
+    return PatchMatch(entry).fill(job).image
 
 
 def mean_start(image: FloatImage, hole: BoolMask) -> FloatImage:
@@ -41,7 +79,7 @@ def telea_start(image: FloatImage, hole: BoolMask) -> FloatImage:
 
 def copied_start(
     image: FloatImage, hole: BoolMask, seed: int, on_piece: Callable[[], None]
-) -> tuple[FloatImage, NDArray[np.int32]]:
+) -> tuple[FloatImage, NDArray[np.int32], float]:
     """The hole quilted from pieces of the known region, each chosen for the fit of its rim.
 
     Pieces are as large as the photo can supply: up to `LARGEST_PIECE` pixels, split in four where no place of the
@@ -49,20 +87,75 @@ def copied_start(
     equally well `seed` picks one. `on_piece` may raise to stop.
 
     Returns:
-        The picture (H, W, 3), and (H, W, 2): for each hole pixel the (y, x) it was copied from, -1 for none.
+        The picture (H, W, 3); (H, W, 2): for each hole pixel the (y, x) it was copied from, -1 for none; and how far
+        the pieces, if they went on, would be off around the hole: their mean squared difference from the photo
+        there, as a share of its variance.
     """
     sources = np.full((*hole.shape, 2), -1, np.int32)
     random = np.random.default_rng(seed)
     started = membrane(np.where(hole[..., np.newaxis], np.float32(0), image), hole)
     around = bounding_box(hole)
     if around is None:
-        return started, sources
+        return started, sources, 0.0
     written = np.zeros_like(hole)
     beyond = image.copy()
     for piece in _tiles(around, LARGEST_PIECE):
         _copy(started, beyond, sources, image, hole, written, piece, random, on_piece)
     joined = np.where(hole[..., np.newaxis], started, beyond)
-    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image), sources
+    rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)).astype(bool) & ~hole
+    misfit = 0.0
+    if rim.any():
+        misfit = float(
+            np.square(beyond - image)[rim].mean() / max(float(image[~hole].var(axis=0).mean()), _LEAST_SPREAD)
+        )
+    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image), sources, misfit
+
+
+def joined_to_edge(
+    start: FloatImage,
+    sources: NDArray[np.int32],
+    hole: BoolMask,
+    seed: int,
+    on_part: Callable[[float], None],
+) -> tuple[FloatImage, NDArray[np.int32]]:
+    """A copied `start` whose band along the hole's edge is made anew, so that it fits on both sides.
+
+    A piece ends at the hole's edge, whatever it shows there, and no cut can go around it outside. In the band
+    PatchMatch (Barnes et al. 2009) puts the photo's own texture together so that the known pixels continue into the
+    piece. The band is `BAND` pixels wide, or half of what a narrow hole has room for. `on_part` hears the share that is
+    done, and may raise to stop.
+
+    Returns:
+        As `copied_start`; the sources of the band are the places that its content resembles most.
+    """
+    depth = cv2.distanceTransform(np.pad(hole, 1).view(np.uint8), cv2.DIST_L2, 5)[1:-1, 1:-1]
+    reach = min(float(BAND), float(depth.max()) / 2.0)
+    around = bounding_box(hole)
+    if around is None or reach < NARROWEST_BAND:
+        return start, sources
+    height, width = hole.shape
+    box = Box(
+        max(0, around.left - BAND_CONTEXT),
+        max(0, around.top - BAND_CONTEXT),
+        min(width, around.right + BAND_CONTEXT),
+        min(height, around.bottom + BAND_CONTEXT),
+    )
+    band = (hole & (depth <= reach))[box.slices]
+    given = np.where(band[..., np.newaxis], np.float32(0), start[box.slices].clip(0.0, 1.0))
+    made = _patchmatch(given, band, seed, lambda _stage, share: on_part(0.6 * share))
+    found = find_sources(made, band, seed=seed, on_round=lambda share: on_part(0.6 + 0.4 * share))
+    joined, joined_sources = start.copy(), sources.copy()
+    joined[box.slices][band] = made[band]
+    joined_sources[box.slices][band] = _first_sources(found, sources, hole, box)[band]
+    return joined, joined_sources
+
+
+def _first_sources(found: NDArray[np.int32], sources: NDArray[np.int32], hole: BoolMask, box: Box) -> NDArray[np.int32]:
+    """`found`, places in `box`, as places in the picture; those in the hole lead on to where that was copied from."""
+    there = found + np.array([box.top, box.left], np.int32)
+    y, x = there[..., 0], there[..., 1]
+    first = np.where(hole[y, x][..., np.newaxis], sources[y, x], there)
+    return np.where(found < 0, np.int32(-1), first).astype(np.int32)
 
 
 def _tiles(box: Box, side: int) -> list[Box]:

@@ -93,6 +93,12 @@ class PatchProblem:
     boundary_weight: float
     shading_weight: float = 0.0
     """How firmly broad light and shade are held to the start, where that has the photo's own: see `PatchLoss`."""
+    begun: Tensor | None = None
+    """(B, 3, H, W): what an interrupted optimisation had reached."""
+    level_weight: float = LEVEL_WEIGHT
+    """As for `PyramidVariables`."""
+    good_enough: float = GOOD_ENOUGH
+    """The loss at which a patch is finished."""
 
 
 Terms = dict[str, float]
@@ -138,21 +144,20 @@ def synthesise(
 ) -> tuple[Tensor, LBFGSResult]:
     """Optimise a group of patches; returns the pictures (B, 3, H, W) in whitened colour and how it went."""
     loss = PatchLoss(problem, backbone, space)
-    kept = problem.shading_weight > 0
-    variables = PyramidVariables(problem.start, problem.movable, FINE_LEVEL_WEIGHT if kept else LEVEL_WEIGHT)
+    variables = PyramidVariables(problem.start, problem.movable, problem.level_weight)
 
     def listen(state: LBFGSState) -> None:
         on_evaluation(state, variables.pictures(state.points), loss.terms)
 
     result = minimise(
         with_gradient(lambda moved: loss(variables.pictures(moved))),
-        variables.start(),
+        variables.start(problem.begun),
         iterations=iterations,
         history=HISTORY,
         first_step=FIRST_STEP,
         tolerance=TOLERANCE,
         patience=PATIENCE,
-        target=GOOD_ENOUGH,
+        target=problem.good_enough,
         on_evaluation=listen,
     )
     return variables.pictures(result.points), result

@@ -27,10 +27,14 @@ class PyramidVariables:
         levels = [level for level in range(LEVELS + 1) if level == 0 or min(height, width) >> level >= 2]
         self.shapes = [(height >> level, width >> level) for level in levels]
 
-    def start(self) -> Tensor:
-        """(B, n) zeros."""
+    def start(self, pictures: Tensor | None = None) -> Tensor:
+        """(B, n): the variables of `pictures` (B, 3, H, W) where they may move; of the base itself without them."""
         count = sum(3 * height * width for height, width in self.shapes)
-        return self.base.new_zeros(len(self.base), count)
+        variables = self.base.new_zeros(len(self.base), count)
+        if pictures is not None:
+            finest = (pictures - self.base) * (self.movable > 0)
+            variables[:, : finest[0].numel()] = finest.flatten(1)
+        return variables
 
     def pictures(self, variables: Tensor) -> Tensor:
         """(B, 3, H, W); differentiable."""

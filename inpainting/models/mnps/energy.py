@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from inpainting.backbones.vgg import VGG
-from inpainting.layers.neural_patches import Measure, hole_positions
+from inpainting.layers.neural_patches import Measure, Nearest, hole_positions
 from inpainting.layers.regional_features import RegionalFeatures, Window
 from inpainting.models.mnps.pyramid import Scale
 from inpainting.models.mnps.texture import LEADER, RIM, SEARCHED, TAPS, Layers, texture_taps
@@ -104,6 +104,19 @@ class ScaleEnergy:
                 if texture > 0:
                     self.alpha = self.settings.strength * TEXTURE_SHARE * self.spread / texture
                 self.beta = VARIATION_SHARE * self.spread / max(self._natural_variation(), _TINY)
+
+    @property
+    def matches(self) -> dict[str, Nearest]:
+        """The nearest neighbours on the layers that are searched; empty before the first search."""
+        taps = {name: tap for name, tap in self.taps.items() if name in SEARCHED}
+        return {name: tap.nearest for name, tap in taps.items() if tap.nearest is not None}
+
+    def take_matches(self, matches: Mapping[str, Nearest]) -> None:
+        """Use nearest neighbours that were found before for this very scale."""
+        for name, nearest in matches.items():
+            self.taps[name].aim(nearest)
+        for name in (name for name in self.taps if name not in SEARCHED):
+            self.taps[name].follow(self.taps[LEADER])
 
     def terms(self, variables: Tensor) -> dict[str, Tensor]:
         """The weighted terms E_c, α E_t and β Υ, scalars that add up to the objective. Differentiable."""

@@ -18,6 +18,7 @@ from inpainting.models.base import BoolMask, FillError, FillInput, FillModel, Fi
 from inpainting.models.mnps.contents import Contents, pick_content
 from inpainting.models.mnps.energy import EnergySettings
 from inpainting.models.mnps.pyramid import Scale, make_pyramid
+from inpainting.models.mnps.resuming import Start, start_from, state_of
 from inpainting.models.mnps.synthesis import Moment, Schedule, synthesise
 from inpainting.models.mnps.texture import LEADER, TextureTap
 from inpainting.models.mnps.views import TURNED, UPRIGHT, View
@@ -37,6 +38,8 @@ _COST_RATIO = 3.0
 class MNPSFill(FillModel):
     """Yang et al., "High-resolution image inpainting using multi-scale neural patch synthesis" (2017)."""
 
+    resumable = True
+
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         super().__init__(entry, device)
         self.working_side = WORKING_SIDES.get(device, WORKING_SIDES["cpu"])
@@ -55,20 +58,26 @@ class MNPSFill(FillModel):
         backbone, origin = self._backbone(settings.network_taps)
         photo = torch.from_numpy(job.image).permute(2, 0, 1)[None].to(self.device)
         scales = make_pyramid(photo, torch.from_numpy(job.mask).to(self.device))
-        guess, guesser = self._contents.guess(
-            content,
-            scales,
-            seed=job.seed,
-            on_step=lambda step: job.on_step(Step(step.stage, CONTENT_SHARE * step.fraction)),
-        )
-        report = _Report(job, scales, schedule)
-        job.on_step(Step("Guessed the content", CONTENT_SHARE, preview=report.enlarged(guess)))
-        made = synthesise(backbone, scales, guess, settings, schedule, report)
+        start = None if job.resume is None else start_from(job.resume, origin, self.device)
+        if start is None:
+            guess, guesser = self._contents.guess(
+                content,
+                scales,
+                seed=job.seed,
+                on_step=lambda step: job.on_step(Step(step.stage, CONTENT_SHARE * step.fraction)),
+            )
+            start = Start(guess, guesser)
+        report = _Report(job, scales, schedule, start, origin)
+        if start.reached is None:
+            job.on_step(Step("Guessed the content", CONTENT_SHARE, preview=report.enlarged(start.guess)))
+        made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
         image = _to_array(made.picture)
         hole = job.mask[..., np.newaxis]
         job.on_step(Step("Done", 1.0, preview=image, losses=report.losses))
-        notes = {"backbone": origin, "content": guesser, "scales": len(scales), "iterations": made.iterations}
-        overlays = [Overlay("content", "First guess", _to_bytes(np.where(hole, report.enlarged(guess), job.image)))]
+        notes = {"backbone": origin, "content": start.guesser, "scales": len(scales), "iterations": made.iterations}
+        overlays = [
+            Overlay("content", "First guess", _to_bytes(np.where(hole, report.enlarged(start.guess), job.image)))
+        ]
         leader = made.energy.taps.get(LEADER)
         if leader is None:
             return FillOutput(image, overlays=overlays, notes=notes)
@@ -95,7 +104,8 @@ class MNPSFill(FillModel):
 class _Report:
     """Turns moments of the synthesis into steps of the fill."""
 
-    def __init__(self, job: FillInput, scales: list[Scale], schedule: Schedule) -> None:
+    def __init__(self, job: FillInput, scales: list[Scale], schedule: Schedule, start: Start, network: str) -> None:
+        self._start, self._network = start, network
         self._job, self._scales, self._schedule = job, scales, schedule
         costs = [_COST_RATIO**number for number in range(len(scales))]
         self._shares = [cost / sum(costs) for cost in costs]
@@ -110,6 +120,9 @@ class _Report:
             self._shown, self._preview, self.losses = shown, self.enlarged(moment.picture()), moment.losses
         count, planned = len(self._scales), self._schedule.iterations
         doing = "looking for matches" if moment.searching else f"iteration {moment.iteration}/{planned}"
+        reached = moment.reached
+        if reached is not None:
+            self._job.keep(lambda: state_of(reached(), self._start, self._network))
         done = sum(self._shares[: moment.scale])
         done += self._shares[moment.scale] * moment.iteration / max(1, planned)
         self._job.on_step(

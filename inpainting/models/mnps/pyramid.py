@@ -38,6 +38,12 @@ class Scale:
         """The photo with `fill` (1, 3, H, W) in its hole."""
         return torch.where(self.hole, fill, self.photo)
 
+    def with_hole_pixels(self, pixels: Tensor) -> Tensor:
+        """The photo with `pixels` (1, 3, n) in its hole, row by row."""
+        whole = self.photo.clone()
+        whole[..., self.hole] = pixels
+        return whole
+
     def without_padding(self, picture: Tensor) -> Tensor:
         """`picture` (…, H, W) cut to `size`."""
         return picture[..., : self.size[0], : self.size[1]]

@@ -93,7 +93,7 @@ class TextureTap:
                 measure=measure,
                 on_block=on_block,
             )
-        self._aim(found)
+        self.aim(found)
 
     def follow(self, leader: TextureTap) -> None:
         """Take the texture from where the coarser `leader` found its own."""
@@ -105,7 +105,7 @@ class TextureTap:
         number[leader.positions[:, 0], leader.positions[:, 1]] = count
         mine = number[self.positions[:, 0] // factor, self.positions[:, 1] // factor]
         moves = (leader.nearest.places - leader.positions)[mine] * factor
-        self._aim(Nearest(self.positions + moves, leader.nearest.scores[mine]))
+        self.aim(Nearest(self.positions + moves, leader.nearest.scores[mine]))
 
     def energy(self, features: Tensor) -> Tensor:
         """E_t of the features (1, C, h, w) over `window`."""
@@ -143,7 +143,8 @@ class TextureTap:
     def _corner(self) -> Tensor:
         return self.positions.new_tensor([self.window.top, self.window.left])
 
-    def _aim(self, nearest: Nearest) -> None:
+    def aim(self, nearest: Nearest) -> None:
+        """Take the texture from `nearest`, one for each of `positions`."""
         self.nearest = nearest
         self._targets = PatchTargets(self.keys, self.positions, nearest.places, self.window)
 
