@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -127,6 +128,7 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     editor.choose("telea")
     editor.fill()
     editor.expect_result()
+    picture = editor.picture_id
     version = editor.picture()["versions"][1]
     api(page, "POST", f"/api/versions/{version['id']}/rerun", {"model": "patchmatch"})
     # The editor hears of jobs that it did not ask for itself.
@@ -154,6 +156,7 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     page.locator("#share-version").click()
     check(page, axe)
     page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("#share-url")).to_have_value(re.compile("/s/"))
     address = page.locator("#share-url").input_value()
     embed = page.locator("#share-embed").input_value()
     page.get_by_role("button", name="Done").click()
@@ -178,7 +181,7 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     complaints.expected.append("404")
     assert visitor.goto(address).status == 404  # type: ignore[union-attr]
 
-    page.goto(f"/vote/?picture={editor.picture_id}")
+    page.goto(f"/vote/?picture={picture}")
     expect(page.locator("#picture-first")).to_be_visible()
     assert "elea" not in page.locator("#ballot").inner_html()
     look(page, f"vote-{width}-{scheme}")
