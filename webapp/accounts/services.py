@@ -20,8 +20,10 @@ from django.utils import timezone
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal
+from webapp.galleries.models import Favourite
 from webapp.jobs.models import Batch, Job
 from webapp.photos.models import Draft, Picture
+from webapp.reviews.models import Ballot, Comment, Verdict
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
 # A guest's session is stored after the guest, at the end of the request; leave that moment alone.
@@ -79,6 +81,11 @@ def claim_guest(guest: User, account: User) -> bool:
         Draft.objects.filter(owner=locked).update(owner=account)
         Job.objects.filter(owner=locked).update(owner=account)
         Batch.objects.filter(owner=locked).update(owner=account)
+        # All of these are about the guest's own pictures, so the account cannot have any of them already.
+        Favourite.objects.filter(person=locked).update(person=account)
+        Verdict.objects.filter(reviewer=locked).update(reviewer=account)
+        Comment.objects.filter(author=locked).update(author=account)
+        Ballot.objects.filter(voter=locked).update(voter=account)
         locked.delete()
     return True
 
