@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import editor, gallery, load, models, optimising, studio
+from bench import editor, gallery, load, metrics, models, optimising, studio
 from bench.report import BenchError
 
 PARTS = {
@@ -13,6 +13,7 @@ PARTS = {
     "editor": (editor, "frame times of the mask editor on a large photo"),
     "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
     "models": (models, "seconds and memory of each model"),
+    "metrics": (metrics, "what measuring costs in an evaluation"),
     "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
     # Last: it sets up the website inside this process.
     "gallery": (gallery, "pages of a gallery of many pictures"),

@@ -6,9 +6,9 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -25,11 +25,25 @@ _HANDS = 8
 _ENDED = {"succeeded", "failed", "cancelled"}
 
 
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What each visitor asks for."""
+
+    photo: bytes
+    mask: bytes
+    model: str
+    each: int
+    """Jobs of one visitor."""
+    backlog: int
+    """How many of them are asked for before the doors open."""
+
+
 @dataclass(slots=True)
 class Submitted:
     """One job as its visitor saw it. Moments are by the wall clock, in seconds."""
 
     user: int
+    in_backlog: bool
     pressed: float
     answered: float
     heard: dict[str, float] = field(default_factory=dict)
@@ -48,39 +62,46 @@ class Crowd:
     def __init__(self, host: str, port: int, users: int) -> None:
         self._site = f"{host}:{port}"
         self._visitors = [Visitor(host, port) for _ in range(users)]
-        self._sockets: list[ClientConnection] = []
+        self._sources: list[str] = []
+        self._sockets: dict[int, ClientConnection] = {}
         self._jobs: dict[str, Submitted] = {}
         self._early: dict[str, list[tuple[float, dict[str, Any]]]] = {}
         self._left = 0
         self._all_ended = asyncio.Event()
+        self.broken = 0
+        """How often a socket broke and was opened anew, as a page does."""
 
-    async def run(self, photo: bytes, mask: bytes, jobs_each: int, *, model: str, within: float) -> list[Submitted]:
-        """Each visitor uploads `photo`, opens a socket and asks for `jobs_each` fills; waits for their ends.
+    async def run(self, work: Work, *, open_the_doors: Callable[[], None], within: float) -> list[Submitted]:
+        """Everybody uploads a picture and opens a socket; then the jobs of `work` are asked for, and waited for.
 
-        They ask in rounds, each visitor once a round, in a new order each time. Raises `BenchError` when jobs have not
-        ended `within` seconds after the last one was asked for.
+        While the doors are closed nothing is started. Before they open, visitors ask for their `backlog` one after the
+        other: a queue in the order of arrival would serve the first ones first. Then all ask for the rest, in rounds.
+        Raises `BenchError` when jobs have not ended `within` seconds after the last one was asked for.
         """
         loop = asyncio.get_running_loop()
         with ThreadPoolExecutor(_HANDS) as hands:
-            sources = await asyncio.gather(
-                *(loop.run_in_executor(hands, _upload, visitor, photo) for visitor in self._visitors)
-            )
-            async with AsyncExitStack() as stack:
-                self._sockets = [await stack.enter_async_context(self._socket(visitor)) for visitor in self._visitors]
-                listeners = [asyncio.create_task(self._listen(socket)) for socket in self._sockets]
+            uploads = [loop.run_in_executor(hands, _upload, visitor, work.photo) for visitor in self._visitors]
+            self._sources = list(await asyncio.gather(*uploads))
+            opened = [asyncio.Event() for _ in self._visitors]
+            listeners = [asyncio.create_task(self._listen(number, each)) for number, each in enumerate(opened)]
+            try:
+                await asyncio.gather(*(each.wait() for each in opened))
+                everybody = range(len(self._visitors))
+                await asyncio.gather(*(self._ask_for_backlog(hands, number, work) for number in everybody))
+                await asyncio.to_thread(open_the_doors)
                 order = random.Random(0)  # noqa: S311  the same crowd each time
-                for seed in range(jobs_each):
-                    asking = order.sample(range(len(sources)), len(sources))
-                    await asyncio.gather(
-                        *(self._ask(hands, number, sources[number], mask, seed, model) for number in asking)
-                    )
-                try:
-                    await asyncio.wait_for(self._wait_for_ends(), within)
-                except TimeoutError:
-                    raise BenchError(f"{self._left} jobs had not ended after {within:.0f} s.") from None
-                finally:
-                    for listener in listeners:
-                        listener.cancel()
+                for seed in range(work.backlog, work.each):
+                    asking = order.sample(everybody, len(everybody))
+                    await asyncio.gather(*(self._ask(hands, number, work, seed) for number in asking))
+                await asyncio.wait_for(self._wait_for_ends(), within)
+            except TimeoutError:
+                raise BenchError(f"{self._left} jobs had not ended after {within:.0f} s.") from None
+            finally:
+                for listener in listeners:
+                    listener.cancel()
+                await asyncio.gather(*listeners, return_exceptions=True)
+                for visitor in self._visitors:
+                    visitor.close()
         return list(self._jobs.values())
 
     @property
@@ -88,22 +109,28 @@ class Crowd:
         """The jobs that were accepted."""
         return list(self._jobs)
 
-    def _socket(self, visitor: Visitor) -> connect:
-        return connect(
+    async def _listen(self, number: int, opened: asyncio.Event) -> None:
+        """Keep the visitor's socket open, and note what it tells."""
+        sockets = connect(
             f"ws://{self._site}/ws/live/",
             origin=Origin(f"http://{self._site}"),
-            additional_headers={"Cookie": visitor.cookie_header()},
+            additional_headers={"Cookie": self._visitors[number].cookie_header()},
             compression=None,
             open_timeout=60,
             ping_interval=None,
         )
-
-    async def _listen(self, socket: ClientConnection) -> None:
-        with suppress(ConnectionClosed):
-            async for text in socket:
-                message = json.loads(text)
-                if message["type"] == "job.state":
-                    self._hear(time.time(), message["job"])
+        async for socket in sockets:  # opens another one when it breaks
+            self._sockets[number] = socket
+            with suppress(ConnectionClosed):
+                for job_id, job in self._jobs.items():
+                    if job.user == number and _ENDED.isdisjoint(job.heard):
+                        await _watch(socket, job_id)
+                opened.set()
+                async for text in socket:
+                    message = json.loads(text)
+                    if message["type"] == "job.state":
+                        self._hear(time.time(), message["job"])
+            self.broken += 1
 
     def _hear(self, at: float, state: dict[str, Any]) -> None:
         job = self._jobs.get(state["id"])
@@ -122,19 +149,21 @@ class Crowd:
         if self._left:
             await self._all_ended.wait()
 
-    async def _ask(
-        self, hands: ThreadPoolExecutor, number: int, source: str, mask: bytes, seed: int, model: str
-    ) -> None:
+    async def _ask_for_backlog(self, hands: ThreadPoolExecutor, number: int, work: Work) -> None:
+        for seed in range(work.backlog):
+            await self._ask(hands, number, work, seed)
+
+    async def _ask(self, hands: ThreadPoolExecutor, number: int, work: Work, seed: int) -> None:
         """One visitor's request."""
 
         def press() -> tuple[str, Submitted]:
             pressed = time.time()
             answer = self._visitors[number].post_form(
-                f"/api/versions/{source}/fill",
-                {"model": model, "params": "{}", "seed": str(seed)},
-                {"mask": ("mask.png", "image/png", mask)},
+                f"/api/versions/{self._sources[number]}/fill",
+                {"model": work.model, "params": "{}", "seed": str(seed)},
+                {"mask": ("mask.png", "image/png", work.mask)},
             )
-            return answer["id"], Submitted(number, pressed, time.time())
+            return answer["id"], Submitted(number, seed < work.backlog, pressed, time.time())
 
         await self._note(*await asyncio.get_running_loop().run_in_executor(hands, press))
 
@@ -147,7 +176,12 @@ class Crowd:
         for at, state in self._early.pop(job_id, []):
             self._hear(at, state)
         # As the editor does: progress and the place in the queue come only for jobs that are watched.
-        await self._sockets[submitted.user].send(json.dumps({"type": "watch", "job": job_id}))
+        with suppress(ConnectionClosed):  # the next socket will watch it
+            await _watch(self._sockets[submitted.user], job_id)
+
+
+async def _watch(socket: ClientConnection, job_id: str) -> None:
+    await socket.send(json.dumps({"type": "watch", "job": job_id}))
 
 
 def _upload(visitor: Visitor, photo: bytes) -> str:

@@ -18,7 +18,7 @@ from typing import Any
 
 import psutil
 
-from bench.crowd import Crowd, Submitted
+from bench.crowd import Crowd, Submitted, Work
 from bench.pictures import jpeg, mask_png, photo_of, round_hole
 from bench.report import BenchError, save, shown_path, table
 from bench.studio import HOST, RunningStudio, running_studio
@@ -26,6 +26,8 @@ from bench.studio import HOST, RunningStudio, running_studio
 SIDE = 96
 WORKERS = 2
 _WITHIN = 1800.0
+_BACKLOG = 2 / 3
+"""Share of the jobs that are asked for before any is started."""
 _PERCENTILES = (50, 95, 99, 100)
 
 
@@ -56,11 +58,13 @@ class Outcome:
     event: list[float]
     """From the commit of a job's end to the message in the browser."""
     waits: dict[int, float]
-    """Mean time from the request to the start, by visitor."""
+    """Mean time from the doors' opening to the start of the backlog's jobs, by visitor."""
     lost: int
     """Jobs that were accepted and did not succeed."""
     duplicated: int
     """Jobs that succeeded, or were begun, more than once, and results beyond one a job."""
+    broken: int
+    """Sockets that broke and were opened anew."""
     memory: dict[str, Memory] = field(default_factory=dict)
 
     @property
@@ -86,15 +90,33 @@ def measure(users: int, jobs: int, model: str = "telea") -> Outcome:
     """Start a studio with two worker processes, let the crowd at it, look what is in its database afterwards."""
     if users < 1 or jobs < users:
         raise BenchError("There must be at least one visitor, and one job for each.")
-    photo = photo_of(SIDE, SIDE)
-    mask = mask_png(round_hole(SIDE, SIDE, 0.03))
-    settings = {"WORKER_CONCURRENCY": str(WORKERS), "GUESTS_PER_HOUR": "0", "JOB_COMPUTE_SECONDS_PER_DAY": "0"}
+    each = jobs // users
+    work = Work(
+        photo=jpeg(photo_of(SIDE, SIDE)),
+        mask=mask_png(round_hole(SIDE, SIDE, 0.03)),
+        model=model,
+        each=each,
+        backlog=math.ceil(_BACKLOG * each),
+    )
+    settings = {
+        "WORKER_CONCURRENCY": str(WORKERS),
+        "GUESTS_PER_HOUR": "0",
+        "JOB_COMPUTE_SECONDS_PER_DAY": "0",
+        "JOB_MAX_ACTIVE_PER_USER": str(each),
+    }
     with running_studio(settings) as studio:
-        _wait_for_workers(studio)
+        node = _wait_for_workers(studio)
+        opened: list[float] = []
+
+        def open_the_doors() -> None:
+            _change(studio, "DELETE FROM operations_drainednode")
+            opened.append(time.time())
+
+        _change(studio, "INSERT INTO operations_drainednode VALUES (?, datetime('now'), 'bench')", node)
         crowd = Crowd(HOST, studio.port, users)
         with _watched_memory(studio) as memory:
             began = time.perf_counter()
-            done = asyncio.run(crowd.run(jpeg(photo), mask, jobs // users, model=model, within=_WITHIN))
+            done = asyncio.run(crowd.run(work, open_the_doors=open_the_doors, within=_WITHIN))
             seconds = time.perf_counter() - began
         lost, duplicated = _count_in_database(studio.folder / "reweave.sqlite3", crowd.ids)
     return Outcome(
@@ -103,18 +125,26 @@ def measure(users: int, jobs: int, model: str = "telea") -> Outcome:
         seconds=seconds,
         submit=[job.answered - job.pressed for job in done],
         event=[job.heard["succeeded"] - job.moment("finished_at") for job in done if "succeeded" in job.heard],
-        waits=_waits(done),
+        waits=_waits(done, opened[0]),
         lost=lost,
         duplicated=duplicated,
+        broken=crowd.broken,
         memory=memory,
     )
 
 
-def _waits(done: Sequence[Submitted]) -> dict[int, float]:
+def _waits(done: Sequence[Submitted], opened: float) -> dict[int, float]:
     waits: dict[int, list[float]] = defaultdict(list)
     for job in done:
-        waits[job.user].append(max(0.0, job.moment("started_at") - job.pressed))
+        if job.in_backlog:
+            waits[job.user].append(max(0.0, job.moment("started_at") - opened))
     return {user: fmean(each) for user, each in waits.items()}
+
+
+def _change(studio: RunningStudio, statement: str, *values: str) -> None:
+    """Drain or resume the worker; through the database, because nobody of the staff is signed in."""
+    with closing(sqlite3.connect(studio.folder / "reweave.sqlite3", timeout=60)) as database, database:
+        database.execute(statement, values)
 
 
 def _count_in_database(path: Path, ids: Sequence[str]) -> tuple[int, int]:
@@ -135,14 +165,14 @@ def _count_in_database(path: Path, ids: Sequence[str]) -> tuple[int, int]:
     return lost, repeated + beyond + len(set(status) - wanted)
 
 
-def _wait_for_workers(studio: RunningStudio) -> None:
-    """The studio is ready with its first worker process; the second one may still be loading."""
+def _wait_for_workers(studio: RunningStudio) -> str:
+    """The worker's name. The studio is ready with its first process; the second one may still be loading."""
     deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with closing(sqlite3.connect(f"file:{studio.folder / 'reweave.sqlite3'}?mode=ro", uri=True)) as database:
-            (number,) = database.execute("SELECT COUNT(*) FROM jobs_workerseen").fetchone()
-        if number >= WORKERS:
-            return
+            names = [name for (name,) in database.execute("SELECT name FROM jobs_workerseen")]
+        if len(names) >= WORKERS:
+            return str(names[0].rpartition(":")[0])
         time.sleep(0.2)
     raise BenchError(f"Fewer than {WORKERS} worker processes reported.")
 
@@ -192,14 +222,14 @@ def report(outcome: Outcome) -> str:
         for name, values in (
             ("request to answer", outcome.submit),
             ("job ended to message", outcome.event),
-            ("mean wait of a visitor", list(outcome.waits.values())),
+            ("mean wait in the backlog", list(outcome.waits.values())),
         )
     ]
     lines = [
         table(head, rows),
         f"{outcome.jobs} jobs in {outcome.seconds:.1f} s: {outcome.jobs / outcome.seconds:.1f} a second.",
-        f"Fairness of the waits (Jain's index over {outcome.users} visitors): {outcome.fairness:.4f}.",
-        f"Lost: {outcome.lost}. Duplicated: {outcome.duplicated}.",
+        f"Fairness of the waits in the backlog (Jain's index over {outcome.users} visitors): {outcome.fairness:.4f}.",
+        f"Lost: {outcome.lost}. Duplicated: {outcome.duplicated}. Sockets that broke: {outcome.broken}.",
     ]
     for kind, seen in outcome.memory.items():
         grown = (seen.last - seen.first) / 1e6
@@ -228,6 +258,7 @@ def as_numbers(outcome: Outcome) -> dict[str, Any]:
         "fairness": outcome.fairness,
         "lost": outcome.lost,
         "duplicated": outcome.duplicated,
+        "broken_sockets": outcome.broken,
         "memory": {kind: {"first": seen.first, "last": seen.last, "most": seen.most}
                    for kind, seen in outcome.memory.items()},
         "percentiles": {name: {str(share): percentile(values, share) for share in _PERCENTILES}

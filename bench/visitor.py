@@ -41,6 +41,10 @@ class Visitor:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the connections."""
         if self._socket is not None:
             self._socket.close()
         self._http.close()

@@ -166,7 +166,22 @@ def test_pages_of_somebody_with_an_account(new_page: NewPage, axe: str, scheme: 
     sign_up(page, f"ada-{scheme}")
     wide = visitor_like(new_page, page.context)
     wide.set_viewport_size({"width": 1440, "height": 800})
+    page.goto("/teams/")
+    page.get_by_label("Name", exact=True).fill(f"Menders {scheme}")
+    page.get_by_role("button", name="Make the team").click()
+    page.wait_for_url("**/teams/*-*/**")
+    team = page.url.split("/teams/")[1].split("/")[0]
     for name, path in {
+        "profile": "/account/",
+        "data": "/account/data/",
+        "notifications": "/notifications/",
+        "trash": "/pictures/trash/",
+        "shares": "/shares/",
+        "teams": "/teams/",
+        "team": f"/teams/{team}/",
+        "team-activity": f"/teams/{team}/activity/",
+        "team-pictures": f"/teams/{team}/pictures/",
+        "team-vote": f"/teams/{team}/vote/",
         "email": "/accounts/email/",
         "password-change": "/accounts/password/change/",
         "reauthenticate": "/accounts/reauthenticate/",

@@ -102,9 +102,16 @@ def interactive_worker(
 @pytest.fixture(scope="session")
 def web_port(redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[int]:
     """The real ASGI server under gunicorn; its port."""
-    port = free_port()
     with django_db_blocker.unblock():
-        server = processes.web_server(port)
+        port, server = started_web_server()
+    yield port
+    server.kill()
+
+
+def started_web_server(*, workers: int = 1, **environment: str) -> tuple[int, Process]:
+    """The real ASGI server under gunicorn, listening; and its port."""
+    port = free_port()
+    server = processes.web_server(port, workers=workers, **environment)
 
     def listens() -> bool:
         with socket.socket() as probe:
@@ -112,9 +119,10 @@ def web_port(redis_server: RedisServer, shared_database: None, django_db_blocker
 
     try:
         wait_until(listens, seconds=60, what="the web server listens")
-        yield port
-    finally:
+    except AssertionError:
         server.kill()
+        raise
+    return port, server
 
 
 def free_port() -> int:

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from tests.workers import processes
-from tests.workers.conftest import RedisServer, painted, started_worker, stored
+from tests.workers.conftest import RedisServer, painted, started_web_server, started_worker, stored
 from tests.workers.outages import OUTAGE, survive_an_outage
 from tests.workers.outcomes import all_succeed_once
 from tests.workers.postgres_server import FOLDER, PostgresServer
@@ -60,6 +63,39 @@ def test_a_database_that_is_gone_for_seconds_costs_nothing(
     finally:
         worker.kill()
         print(worker.text())
+
+
+def answer_of(port: int, path: str) -> tuple[int, bytes]:
+    browser = HTTPConnection("127.0.0.1", port, timeout=30)
+    try:
+        # Somebody's session, which has to be looked up.
+        browser.request("GET", path, headers={"Cookie": f"{settings.SESSION_COOKIE_NAME}={'x' * 32}"})
+        answer = browser.getresponse()
+        return answer.status, answer.read()
+    finally:
+        browser.close()
+
+
+def test_the_site_says_that_its_database_is_gone_and_comes_back(redis_server: RedisServer, user: User) -> None:
+    port, web = started_web_server()
+    server = PostgresServer(Path(os.environ[FOLDER]))
+    try:
+        assert answer_of(port, "/pictures/")[0] in (200, 302)
+        with stopped(server):
+            assert answer_of(port, "/healthz")[0] == 200
+            status, body = answer_of(port, "/readyz")
+            parts = json.loads(body)["parts"]
+            assert (status, parts["database"]["ok"], parts["redis"]["ok"]) == (503, False, True)
+            status, body = answer_of(port, "/api/jobs/00000000-0000-0000-0000-000000000000")
+            assert (status, json.loads(body)["code"]) == (503, "unavailable")
+            status, body = answer_of(port, "/pictures/")
+            assert status == 503
+            assert b"Traceback" not in body
+        assert answer_of(port, "/api/jobs/00000000-0000-0000-0000-000000000000")[0] == 404
+        assert answer_of(port, "/pictures/")[0] in (200, 302)
+    finally:
+        web.kill()
+        print(web.text())
 
 
 def skewed(seconds: int) -> dict[str, str]:

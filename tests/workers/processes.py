@@ -101,9 +101,9 @@ def beat() -> Process:
     return Process("beat", "-m", "celery", "-A", "webapp.celery", "beat", "--pidfile=")
 
 
-def web_server(port: int) -> Process:
+def web_server(port: int, *, workers: int = 1, **environment: str) -> Process:
     arguments = ["-m", "gunicorn", "-c", "webapp/gunicorn.py", "webapp.asgi:application"]
-    return Process("web", *arguments, environment={"PORT": str(port), "WEB_WORKERS": "1"})
+    return Process("web", *arguments, environment={"PORT": str(port), "WEB_WORKERS": str(workers), **environment})
 
 
 def wait_until(check: Callable[[], Any], *, seconds: float = 20, what: str = "", every: float = 0.05) -> Any:

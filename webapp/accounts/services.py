@@ -20,6 +20,7 @@ from django.utils import timezone
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal
+from webapp.evaluations.models import Evaluation
 from webapp.galleries.models import Favourite
 from webapp.jobs.models import Batch, Job
 from webapp.photos.models import Draft, Picture
@@ -81,6 +82,7 @@ def claim_guest(guest: User, account: User) -> bool:
         Draft.objects.filter(owner=locked).update(owner=account)
         Job.objects.filter(owner=locked).update(owner=account)
         Batch.objects.filter(owner=locked).update(owner=account)
+        Evaluation.objects.filter(owner=locked).update(owner=account)
         # All of these are about the guest's own pictures, so the account cannot have any of them already.
         Favourite.objects.filter(person=locked).update(person=account)
         Verdict.objects.filter(reviewer=locked).update(reviewer=account)

@@ -97,7 +97,9 @@ class _Filling:
         self.known = torch.where(self.hole, 0.0, self.space.encode(rgb))
         self.canvas = self.known
         self.written = torch.zeros_like(self.hole)
-        self.layout: Layout = plan_layout(job.mask)
+        self.layout: Layout = plan_layout(
+            job.mask, None if job.params["poolings"] == "auto" else int(job.params["poolings"])
+        )
         self.region = synthesised_region(self.hole, self.layout.patches, soft=self._soft)
         self.overlays: list[Overlay] = []
         self.reached = Reached()
@@ -277,7 +279,7 @@ class _Filling:
         # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
         masked = torch.zeros_like(unknown) if self._from_photo() else unknown
         target = self.backbone.features(cut(self.canvas, box), self.space)
-        return texture.look_up(target, (box.height, box.width), masked.float())
+        return texture.look_up(target, (box.height, box.width), masked.float(), int(self.params["step"]))
 
     def _from_photo(self) -> bool:
         return self.params["start"] in ("copy", "patchmatch")
