@@ -282,9 +282,9 @@ class _Filling:
 
     def _reference(self, box: Box, window: Box | None) -> Tensor | None:
         """(1, 3, h, w): what the patch in `box` is to be like; ``None`` for the whole known region."""
-        if self.copied is not None:
-            return cut(self.copied, box)
-        return None if window is None else mirrored_cut(self.canvas, window)
+        if window is None:
+            return None
+        return mirrored_cut(self.canvas, window) if self.copied is None else cut(self.copied, box)
 
     def _look_up(self, texture: ReferenceTexture, box: Box, unknown: Tensor) -> Box | None:
         """The window that the patch in `box` is to be like; ``None`` for the whole known region."""
