@@ -27,7 +27,7 @@ from inpainting.evaluation.store import Store
 from inpainting.files import UsageError
 from inpainting.imaging import PhotoError
 from inpainting.models.base import Cancelled, FillError
-from webapp.evaluations import states
+from webapp.evaluations import services, states
 from webapp.evaluations.models import Evaluation, EvaluationFile, Unit
 from webapp.photos.files import new_files, read_file, remove_file, write_file
 from workers import shutdown
@@ -110,7 +110,12 @@ class EvaluationRunner:
             if not run.outcome.cases:
                 raise UsageError("No photo could be evaluated, so there is nothing to report.")
             pulse.say("Writing the report", 0.9)
-            summary = run.summary(title=evaluation.title, settings=settings_of(evaluation), device=self._device)
+            summary = run.summary(
+                title=evaluation.title,
+                settings=settings_of(evaluation),
+                device=self._device,
+                votes=services.blind_votes(evaluation),
+            )
             files = _report_files(run, summary, Path(folder))
         with new_files(), transaction.atomic():
             evaluation.files.all().delete()
@@ -201,6 +206,7 @@ def settings_of(evaluation: Evaluation) -> dict[str, Any]:
         "holes_text": protocol.title,
         "holes_description": protocol.description,
         "seed": evaluation.seed,
+        "votes_text": "cast in the studio, on all pictures with rival results and not only on those of this report",
     }
 
 

@@ -76,6 +76,7 @@ DOORS = (
     "inpainting.imaging",
     "inpainting.evaluation.contestants",
     "inpainting.evaluation.measures",
+    "inpainting.evaluation.peers",
     "inpainting.evaluation.protocols",
     "inpainting.evaluation.statistics",
 )

@@ -47,8 +47,13 @@ def look(page: Page, name: str) -> None:
 
 def check(page: Page, axe: str) -> None:
     """No horizontal overflow, no finding."""
-    sticks_out = page.evaluate("() => document.documentElement.scrollWidth - window.innerWidth")
-    assert sticks_out <= 0
+    sticks_out = page.evaluate(
+        """() => document.documentElement.scrollWidth <= window.innerWidth ? [] :
+            [...document.querySelectorAll("body *")]
+                .filter((each) => each.getBoundingClientRect().right > window.innerWidth)
+                .map((each) => each.outerHTML.slice(0, 120))"""
+    )
+    assert not sticks_out
     page.evaluate(axe)
     report: dict[str, Any] = page.evaluate("(rules) => axe.run(document, {runOnly: rules})", RULES)
     found = [f"{hit['id']}: {node['html'][:160]}" for hit in report["violations"] for node in hit["nodes"]]

@@ -26,7 +26,7 @@ def two_holes() -> np.ndarray[Any, np.dtype[np.bool_]]:
 
 
 def model_of(engine: Engine, key: str) -> Recording:
-    model = engine._models[key]
+    model = engine.models.get(key, lambda: pytest.fail("it was not loaded"))
     assert isinstance(model, Recording)
     return model
 
@@ -74,7 +74,7 @@ def test_an_empty_mask_returns_the_photo_itself(add_model: AddModel) -> None:
     result = engine.fill(photo, np.zeros((20, 30), np.bool_), model=add_model("NotANumber"))
     assert result.photo is photo
     assert result.proof == {"known_pixels": 600, "changed_pixels": 0}
-    assert not engine._models
+    assert not engine.models.sizes()
 
 
 def test_masks_that_cannot_be_used(add_model: AddModel) -> None:
@@ -101,7 +101,7 @@ def test_requests_are_checked_before_anything_is_loaded(add_model: AddModel) -> 
     for seed in (-1, 2**63, True):
         with pytest.raises(FillError, match="The seed must be a whole number"):
             engine.fill(photo, mask, model=untrained, seed=seed, allow_untrained=True)
-    assert not engine._models
+    assert not engine.models.sizes()
     engine.fill(photo, mask, model=untrained, allow_untrained=True)
     assert model_of(engine, untrained).jobs[0].params == {"strength": 3}
 

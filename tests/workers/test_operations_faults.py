@@ -20,6 +20,8 @@ from webapp.photos.models import Version
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.django_db(transaction=True)]
 
 SOME_SECONDS = {"side": 1000, "hole": 420}
+REDIS_AWAY = 10.0
+"""Seconds: longer than any time limit of the clients, and several heartbeats, sweeps and stale times here."""
 
 
 def submit(owner: User, *, model: str = "telea", **shape: int) -> Job:
@@ -86,9 +88,7 @@ def test_a_drained_worker_that_rests_on_a_token_stops_when_told(
     assert stored(job).status == "queued"
 
 
-def test_nothing_is_lost_while_redis_is_gone_for_half_a_minute(
-    sweeper: None, redis_server: RedisServer, user: User
-) -> None:
+def test_nothing_is_lost_while_redis_is_gone_for_seconds(sweeper: None, redis_server: RedisServer, user: User) -> None:
     worker = started_worker("batch")
     try:
         under_way = submit(user, model="patchmatch", **SOME_SECONDS)
@@ -98,7 +98,7 @@ def test_nothing_is_lost_while_redis_is_gone_for_half_a_minute(
         meanwhile = [submit(user, side=96, seed=seed) for seed in range(4)]
         assert wait_for_status(under_way, "succeeded", "failed").status == "succeeded"
         assert {stored(job).status for job in meanwhile} == {"queued"}
-        time.sleep(max(0.0, 30 - (time.monotonic() - gone)))
+        time.sleep(max(0.0, REDIS_AWAY - (time.monotonic() - gone)))
         redis_server.process = new_redis()
         wait_until(redis_answers, what="Redis answers again")
         for job in (under_way, *meanwhile):
@@ -108,14 +108,14 @@ def test_nothing_is_lost_while_redis_is_gone_for_half_a_minute(
         worker.kill()
 
 
-def test_two_workers_race_for_two_hundred_jobs_and_each_runs_once(
+def test_two_workers_race_for_a_hundred_jobs_and_each_runs_once(
     sweeper: None, redis_server: RedisServer, db: None
 ) -> None:
     people = [User.objects.create_user(f"person-{number}") for number in range(5)]
     jobs = []
     for person in people:
-        version, mask = painted(person)
-        for seed in range(40):
+        version, mask = painted(person, side=32, hole=8)
+        for seed in range(20):
             jobs.append(submit_job(person, version, mask, model="telea", params={}, seed=seed, queue="batch")[0])
     workers = [started_worker("batch"), started_worker("batch")]
     try:
@@ -126,13 +126,13 @@ def test_two_workers_race_for_two_hundred_jobs_and_each_runs_once(
             every=0.5,
             what="all jobs have ended",
         )
-        assert Counter(Job.objects.filter(pk__in=ids).values_list("status", "attempt")) == {("succeeded", 1): 200}
+        assert Counter(Job.objects.filter(pk__in=ids).values_list("status", "attempt")) == {("succeeded", 1): 100}
         moves = Counter(Transition.objects.filter(job__in=ids).values_list("to_status", flat=True))
-        assert moves == {"queued": 200, "running": 200, "succeeded": 200}
+        assert moves == {"queued": 100, "running": 100, "succeeded": 100}
         results = Version.objects.filter(parent__isnull=False)
-        assert results.count() == len(set(Job.objects.filter(pk__in=ids).values_list("result", flat=True))) == 200
+        assert results.count() == len(set(Job.objects.filter(pk__in=ids).values_list("result", flat=True))) == 100
         shares = Counter(Attempt.objects.filter(job__in=ids).values_list("worker", flat=True))
-        assert sum(shares.values()) == 200
+        assert sum(shares.values()) == 100
         assert len(shares) == 2
         # In turns: of the first 50 that started, everybody has ten.
         first = Job.objects.filter(pk__in=ids).order_by("started_at").values_list("owner", flat=True)[:50]

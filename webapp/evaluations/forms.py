@@ -112,7 +112,7 @@ def choices(user: User | AnonymousUser, wishes: Wishes) -> dict[str, Any]:
 
 
 def _pictures(user: User | AnonymousUser) -> list[dict[str, Any]]:
-    rows = list(Picture.objects.visible_to(user)[:_MOST_PICTURES])
+    rows = list(Picture.objects.owned_by(user)[:_MOST_PICTURES])
     uploads = dict(Version.objects.filter(picture__in=rows, parent__isnull=True).values_list("picture_id", "id"))
     return [
         {"id": str(row.pk), "title": row.title, "thumb_url": reverse("version_thumb", args=[uploads[row.pk]])}

@@ -18,6 +18,9 @@ from webapp.evaluations.models import Evaluation, Unit
 from webapp.evaluations.uploads import NewPhoto
 from webapp.jobs.services import LARGEST_SEED
 from webapp.photos.files import new_files, read_file, write_file
+from webapp.photos.models import Picture
+from webapp.reviews.models import Ballot
+from webapp.reviews.votes import tallies
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -110,6 +113,12 @@ def unshare_evaluation(evaluation: Evaluation) -> None:
 def delete_evaluation(evaluation: Evaluation) -> None:
     """Delete it with its photos, results and report. A worker that is at it notices and stops."""
     evaluation.delete()
+
+
+def blind_votes(evaluation: Evaluation) -> dict[tuple[str, str], tuple[int, int, int]]:
+    """Pair of models → wins of the first, ties, wins of the second: all blind votes on pictures that the owner sees."""
+    ballots = Ballot.objects.filter(picture__in=Picture.objects.visible_to(evaluation.owner))
+    return {(each.model, each.other): (each.wins, each.ties, each.losses) for each in tallies(ballots)}
 
 
 def _checked(protocol: str, size: str, seed: int, models: Sequence[str]) -> list[str]:

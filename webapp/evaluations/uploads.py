@@ -107,7 +107,7 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
 
 def _own(owner: User, picture_id: str) -> NewPhoto:
     try:
-        picture: Any = Picture.objects.visible_to(owner).filter(pk=UUID(picture_id)).first()
+        picture: Any = Picture.objects.owned_by(owner).filter(pk=UUID(picture_id)).first()
     except ValueError:
         picture = None
     upload = None if picture is None else Version.objects.filter(picture=picture, parent__isnull=True).first()

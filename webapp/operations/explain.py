@@ -49,6 +49,7 @@ STAGES = {
     "compute": "Filled",
     "paste": "Pasted",
     "encode": "Encoded",
+    "pack": "Made ready to show",
     "store": "Stored",
 }
 

@@ -129,7 +129,8 @@ def _wins(summary: Mapping[str, Any], shown: list[str]) -> Markup:
 
 def _votes(summary: Mapping[str, Any]) -> Markup:
     votes = summary["votes"]
-    text = f"{votes['count']} votes of people who did not know which method made which picture."
+    where = str(summary["settings"].get("votes_text", "supplied with the evaluation"))
+    text = f"{votes['count']} votes of people who did not know which method made which picture; {where}."
     more = tag("p", votes["undetermined"]) if "undetermined" in votes else None
     return Markup(tag("p", text) + tables.votes_table(summary) + (more or ""))
 

@@ -245,6 +245,14 @@ def _one_of(places: NDArray[np.bool_], random: np.random.Generator) -> tuple[int
     return int(tops[index]), int(lefts[index])
 
 
+def as_copied(image: FloatImage, sources: NDArray[np.int32]) -> FloatImage:
+    """`image` (H, W, 3) with the very pixels that `sources` (H, W, 2) point to where they do."""
+    copied = image.copy()
+    there = sources[..., 0] >= 0
+    copied[there] = image[tuple(sources[there].T)]
+    return copied
+
+
 def shifted_window(sources: NDArray[np.int32], box: Box) -> Box | None:
     """`box` moved to where most of its copied pixels came from; ``None`` when none was. It may leave the picture."""
     ys, xs = np.nonzero(sources[box.slices][..., 0] >= 0)
