@@ -5,16 +5,18 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import editor, gallery, load, models, optimising, studio
+from bench import editor, gallery, load, metrics, models, optimising, studio
 from bench.report import BenchError
 
 PARTS = {
     "studio": (studio, "what passes around a model's own computing"),
     "editor": (editor, "frame times of the mask editor on a large photo"),
-    "gallery": (gallery, "pages of a gallery of many pictures"),
     "load": (load, "a crowd of visitors: latencies, fairness, lost jobs, memory"),
     "models": (models, "seconds and memory of each model"),
+    "metrics": (metrics, "what measuring costs in an evaluation"),
     "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
+    # Last: it sets up the website inside this process.
+    "gallery": (gallery, "pages of a gallery of many pictures"),
 }
 
 

@@ -6,6 +6,7 @@ first, which is quick and has no texture, so that there is something to do.
 
 from __future__ import annotations
 
+import importlib
 import json
 import sys
 import time
@@ -32,7 +33,10 @@ from inpainting.models.mnps.energy import EnergySettings, ScaleEnergy
 from inpainting.models.mnps.pyramid import Scale
 from inpainting.models.mnps.synthesis import Schedule
 from inpainting.models.mnps.synthesis import synthesise as synthesise_scales
-from tests.inpainting import gram_reference, mnps_reference
+
+# The tests are not type-checked, so these are taken as they are.
+gram_reference = importlib.import_module("tests.inpainting.gram_reference")
+mnps_reference = importlib.import_module("tests.inpainting.mnps_reference")
 
 SAMPLE = "stands-out.jpg"
 """Moss, seen from above: close to a texture."""
@@ -96,7 +100,7 @@ def measure_gram(evaluations: int) -> dict[str, Any]:
         made["transcription"], count = gram_reference.optimise_patch(
             start, held, reference, features, TAPS, evaluations
         )
-        return count
+        return int(count)
 
     def model() -> int:
         with torch.no_grad():
@@ -153,7 +157,7 @@ def measure_mnps(evaluations: int) -> dict[str, Any]:
 
     def transcription() -> int:
         made["transcription"], count = mnps_reference.optimise(network, first, mask, weights, evaluations)
-        return count
+        return int(count)
 
     def model() -> int:
         schedule = Schedule(evaluations, REMATCH)

@@ -35,7 +35,7 @@ COPY workers ./workers
 COPY docker/health.py ./docker/health.py
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=30s --timeout=15s --start-period=60s --retries=3 CMD ["python", "docker/health.py", "worker"]
-CMD ["celery", "-A", "workers.tasks", "worker", "-n", "fill@%h", "-Q", "interactive,batch", "-l", "info", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+CMD ["celery", "-A", "workers.tasks", "worker", "-n", "fill@%h", "-Q", "interactive,batch,evaluations", "-l", "info", "--without-gossip", "--without-mingle", "--without-heartbeat"]
 
 FROM worker AS cuda
 # The driver's libraries come from the host through the NVIDIA container toolkit; CUDA itself is in the wheels.

@@ -265,6 +265,22 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 choices=("standard", "stochastic"),
             ),
             Param(
+                "poolings",
+                "choice",
+                "auto",
+                "Global poolings",
+                "How often the surroundings are halved for the global statistics (Q); automatic by the hole's size.",
+                choices=("auto", "1", "2", "3"),
+            ),
+            Param(
+                "step",
+                "choice",
+                "64",
+                "Look-up step",
+                "Distance in pixels between the places where a patch's reference is looked for.",
+                choices=("64", "32", "16"),
+            ),
+            Param(
                 "order",
                 "choice",
                 "auto",

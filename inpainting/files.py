@@ -65,14 +65,15 @@ def _file_task(photo: Path, mask: Path, out: Path, suffix: str) -> Task:
 def _folder_tasks(photo: Path, mask: Path, out: Path, suffix: str) -> list[Task]:
     if out.exists() and not out.is_dir():
         raise UsageError(f"The photos are a folder, so the output must be a folder too; {out} is a file.")
-    photos = _pictures_by_stem(photo)
+    photos = pictures_by_stem(photo)
     if not photos:
         raise UsageError(f"There are no photos in {photo}.")
-    masks = _pictures_by_stem(mask) if mask.is_dir() else dict.fromkeys(photos, mask)
+    masks = pictures_by_stem(mask) if mask.is_dir() else dict.fromkeys(photos, mask)
     return [Task(path, masks.get(stem), out / f"{stem}{suffix}") for stem, path in photos.items()]
 
 
-def _pictures_by_stem(folder: Path) -> dict[str, Path]:
+def pictures_by_stem(folder: Path) -> dict[str, Path]:
+    """The picture files of `folder` by their name without ending, sorted; raises `UsageError` when two share it."""
     found: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
         if path.suffix.lower() not in _PHOTO_SUFFIXES or path.name.startswith(".") or not path.is_file():
@@ -83,16 +84,20 @@ def _pictures_by_stem(folder: Path) -> dict[str, Path]:
     return found
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """Write `data` so that `path` has either its old content or all of the new one; makes missing folders."""
+def write_atomically(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write `data` so that `path` has either its old content or all of the new one; makes missing folders.
+
+    Without `durable` this holds when the process dies, but not when the whole machine does; it is much quicker.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     temporary = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)  # temporary files are private; results get the usual rights

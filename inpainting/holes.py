@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.models.base import BoolMask
+from inpainting.imaging.photo import BoolMask
 
 Drawing = NDArray[np.uint8]
 KINDS: tuple[str, ...] = ("brush", "rectangle", "irregular", "object")

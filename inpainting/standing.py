@@ -7,7 +7,7 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-_DECIDING = ("perceptual", "psnr")
+_DECIDING = ("lite0_distance", "psnr")
 """Which metric ranks: the first that all have. Of pixel-wise metrics even the best prefer a blur to a slip."""
 
 
@@ -18,7 +18,7 @@ class Standing:
     rank: int
     """1 = best, by the perceptual distance where it was measured, else by PSNR."""
     scores: Mapping[str, float]
-    """Means: ``psnr`` in dB, ``ssim``, ``l1`` in per cent, ``perceptual``, as far as the card has them."""
+    """Means: ``psnr`` in dB, ``ssim``, ``l1`` in per cent, ``lite0_distance``, as far as the card has them."""
     pictures: int
     side: int
     """Side of the validation pictures in pixels."""
@@ -68,6 +68,6 @@ def _ranks(scores: Mapping[str, Mapping[str, float]]) -> dict[str, int]:
     metric = next((name for name in _DECIDING if all(name in values for values in scores.values())), None)
     if metric is None:
         return dict.fromkeys(scores, 1)
-    sign = 1 if metric == "perceptual" else -1
+    sign = 1 if metric == "lite0_distance" else -1
     values = {key: sign * row[metric] for key, row in scores.items()}
     return {key: 1 + sum(other < value for other in values.values()) for key, value in values.items()}

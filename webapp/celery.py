@@ -13,7 +13,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webapp.settings")
 
 from django.conf import settings
 
-PARTS = ("jobs", "notifications", "accounts", "galleries")
+PARTS = ("jobs", "notifications", "accounts", "galleries", "evaluations")
 """Apps with tasks of their own."""
 
 app = Celery("reweave", include=[f"webapp.{part}.tasks" for part in PARTS])

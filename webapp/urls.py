@@ -16,6 +16,7 @@ urlpatterns = [
     path("shares/", shares, name="shares"),
     path("s/", include("webapp.sharing.urls")),
     path("operations/", include("webapp.operations.urls")),
+    path("evaluations/", include("webapp.evaluations.urls")),
     path("account/", include("webapp.accounts.urls")),
     path("teams/", include("webapp.teams.urls")),
     path("notifications/", include("webapp.notifications.urls")),

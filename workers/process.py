@@ -22,6 +22,7 @@ from workers.devices import assign_card
 
 if TYPE_CHECKING:
     from inpainting.engine import Engine
+    from workers.evaluations import EvaluationRunner
     from workers.runner import Runner
     from workers.supervisor import Holdings, Supervisor
 
@@ -32,6 +33,7 @@ _WARM_SIDE = 64
 
 _supervisor: Supervisor | None = None
 _runner: Runner | None = None
+_evaluator: EvaluationRunner | None = None
 
 
 def set_up(node: str, queues: Sequence[str]) -> None:
@@ -39,11 +41,12 @@ def set_up(node: str, queues: Sequence[str]) -> None:
 
     A process that cannot do this ends, slowly enough for the pool's replacement not to become a storm.
     """
-    global _supervisor, _runner
+    global _supervisor, _runner, _evaluator
     try:
         assign_card(getattr(current_process(), "index", 0))
         from inpainting.device import resolve_device
         from inpainting.engine import Engine
+        from workers.evaluations import EvaluationRunner
         from workers.runner import Runner
         from workers.supervisor import Supervisor
 
@@ -60,6 +63,7 @@ def set_up(node: str, queues: Sequence[str]) -> None:
         supervisor.start()
         _runner = Runner(engine, supervisor, cpu=lambda: Engine(device="cpu", model_memory=_model_memory()))
         _supervisor = supervisor
+        _evaluator = EvaluationRunner(engine, supervisor.name, resolve_device(engine.device))
     except Exception:  # Celery would log it and let the process take jobs all the same
         logger.exception("This worker process cannot start.")
         time.sleep(_WAIT_BEFORE_NEXT_TRY)
@@ -71,6 +75,13 @@ def runner() -> Runner:
     if _runner is None:
         raise RuntimeError("This process was not set up as a worker: jobs need Celery's prefork pool.")
     return _runner
+
+
+def evaluator() -> EvaluationRunner:
+    """This process's runner of evaluations; `set_up` made it."""
+    if _evaluator is None:
+        raise RuntimeError("This process was not set up as a worker: evaluations need Celery's prefork pool.")
+    return _evaluator
 
 
 def holdings(engine: Engine) -> Holdings:

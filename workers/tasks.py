@@ -7,6 +7,7 @@ from typing import Any
 from celery import signals
 
 from webapp.celery import app
+from webapp.evaluations.dispatch import TASK as EVALUATE
 from webapp.jobs.dispatch import TASK
 from workers import process, shutdown
 
@@ -15,6 +16,12 @@ from workers import process, shutdown
 def run_next(queue: str) -> None:
     """A token came: claim the next job of `queue` and run it. Claims nothing when others were faster."""
     process.runner().run_next(queue)
+
+
+@app.task(name=EVALUATE)
+def run_next_evaluation() -> None:
+    """As `run_next`, for the units of evaluations."""
+    process.evaluator().run_next()
 
 
 @signals.worker_process_init.connect

@@ -235,11 +235,17 @@ test("the count and the extent stay right through every kind of change, as a pla
     let state = 11;
     return () => (state = (state * 1664525 + 1013904223) >>> 0) / 2 ** 32;
   })();
-  // Odd sizes: rows do not begin at whole words.
-  const mask = new MaskRaster(61, 47);
+  // Rows that begin at whole words, and rows that do not; more than one tile.
+  for (const [width, height] of [[61, 47], [76, 70]]) checkCounts(width, height, random);
+});
+
+function checkCounts(width, height, random) {
+  const mask = new MaskRaster(width, height);
   const undo = new UndoStack(mask);
+  /** Masks as they were before each step that can be undone. */
+  const before = [];
   const plain = () => {
-    const box = { left: 61, top: 47, right: 0, bottom: 0 };
+    const box = { left: width, top: height, right: 0, bottom: 0 };
     let pixels = 0;
     for (const [i, value] of mask.data.entries()) {
       if (value !== HOLE) {
@@ -247,7 +253,7 @@ test("the count and the extent stay right through every kind of change, as a pla
         continue;
       }
       pixels += 1;
-      const [x, y] = [i % 61, Math.floor(i / 61)];
+      const [x, y] = [i % width, Math.floor(i / width)];
       box.left = Math.min(box.left, x);
       box.right = Math.max(box.right, x + 1);
       box.top = Math.min(box.top, y);
@@ -255,23 +261,34 @@ test("the count and the extent stay right through every kind of change, as a pla
     }
     return { pixels, extent: pixels ? box : { left: 0, top: 0, right: 0, bottom: 0 } };
   };
-  const dab = () => ({ x: random() * 70 - 4, y: random() * 56 - 4, radius: random() * 9 });
+  const dab = () => ({ x: random() * (width + 9) - 4, y: random() * (height + 9) - 4, radius: random() * 9 });
   const changes = [
     () => mask.stroke(dab(), dab(), false),
     () => mask.stroke(dab(), dab(), false),
     () => mask.stroke(dab(), dab(), true),
     () => mask.invert(),
     () => mask.clear(),
-    () => mask.replace(Uint8Array.from({ length: 61 * 47 }, () => (random() < 0.01 ? 200 : 40))),
-    () => undo.undo(),
-    () => undo.redo(),
+    () => mask.replace(Uint8Array.from({ length: width * height }, () => (random() < 0.01 ? 200 : 40))),
   ];
   for (let round = 0; round < 400; round += 1) {
     const change = changes[Math.floor(random() * changes.length)];
-    undo.begin("change");
-    change();
-    undo.commit();
+    const was = mask.data.slice();
+    if (random() < 0.25 && before.length > 0) {
+      undo.undo();
+      assert.deepEqual(mask.data, before.at(-1), `undone in round ${round}`);
+      undo.redo();
+      assert.deepEqual(mask.data, was, `done again in round ${round}`);
+      if (random() < 0.5) {
+        undo.undo();
+        before.pop();
+      }
+    } else {
+      undo.begin("change");
+      change();
+      undo.commit();
+      if (undo.done.length > before.length) before.push(was);
+    }
     // Not after every change: what came in between must be counted too.
     if (random() < 0.6) assert.deepEqual(mask.measure(), plain(), `round ${round}`);
   }
-});
+}

@@ -7,9 +7,8 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from skimage.restoration import inpaint_biharmonic
 
-from inpainting.models.base import BoolMask
+from inpainting.imaging.photo import BoolMask
 
 RGB = NDArray[np.uint8]
 Peer = Callable[[RGB, BoolMask], RGB]
@@ -32,6 +31,8 @@ def navier_stokes(photo: RGB, hole: BoolMask) -> RGB:
 
 def biharmonic(photo: RGB, hole: BoolMask) -> RGB:
     """The biharmonic surface through the known pixels (Damelin and Hoang 2018)."""
+    from skimage.restoration import inpaint_biharmonic  # takes a second to import
+
     filled = inpaint_biharmonic(photo, hole, channel_axis=2, split_into_regions=False)
     return _with(photo, hole, np.clip(filled, 0, 1) * 255)
 
@@ -58,3 +59,18 @@ PEERS: dict[str, Peer] = {
     "biharmonic": biharmonic,
     "PatchMatch": patch_match,
 }
+
+REFERENCES: dict[str, tuple[str, str, Peer]] = {
+    "mean-colour": (
+        "Mean colour",
+        "The mean of the known pixels everywhere in the hole: the least one can do.",
+        mean_colour,
+    ),
+    "navier-stokes": (
+        "Navier–Stokes",
+        "Isophote transport (Bertalmio et al. 2001) by OpenCV, radius 5.",
+        navier_stokes,
+    ),
+    "biharmonic": ("Biharmonic", "Smooth surface (Damelin and Hoang 2018) by scikit-image.", biharmonic),
+}
+"""Classical methods that reports may compare with although the studio does not offer them: key → title, words, fill."""

@@ -14,6 +14,8 @@ import torch
 from inpainting.backbones.efficientnet_lite import BackboneError
 from inpainting.backbones.vgg import add_vgg_file
 from inpainting.catalog import ENTRIES, WEIGHTS_DIR
+from inpainting.evaluation.inception import add_inception_file
+from inpainting.evaluation.lpips import add_lpips_file
 from inpainting.models.base import FillError
 from inpainting.training.checkpoints import CheckpointError
 from inpainting.training.export import export
@@ -143,7 +145,13 @@ def export_command(options: argparse.Namespace) -> int:
 
 @_answering
 def add_command(options: argparse.Namespace) -> int:
-    """Keep a VGG file that the administrator has."""
+    """Keep a file of published weights that the administrator has."""
+    if options.backbone in ("lpips", "inception"):
+        add = add_lpips_file if options.backbone == "lpips" else add_inception_file
+        path = add(options.file, WEIGHTS_DIR, allow_unverified=options.allow_unverified)
+        measure = "LPIPS (with vgg16)" if options.backbone == "lpips" else "FID"
+        print(f"Wrote {path}. Evaluations compute {measure} from now on.")
+        return OK
     depth = int(options.backbone.removeprefix("vgg"))
     path = add_vgg_file(options.file, depth, WEIGHTS_DIR, allow_unverified=options.allow_unverified)
     print(f"Wrote {path}. Models that use VGG-{depth} take it from now on.")

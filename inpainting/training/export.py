@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from inpainting.catalog import WEIGHTS_DIR, get_entry
 from inpainting.engine import Engine
+from inpainting.evaluation.features import Seen, Viewer
 from inpainting.evaluation.peers import PEERS
 from inpainting.evaluation.statistics import Difference, paired_difference
 from inpainting.imaging import Photo
@@ -27,8 +28,8 @@ from inpainting.weights.loading import write_weights
 
 SIDE = 256
 _LARGEST_FILE = 8 * 1000 * 1000
-_BETTER_WHEN = {"psnr": 1, "ssim": 1, "l1": -1}
-_UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1 (%)"}
+_BETTER_WHEN = {"psnr": 1, "ssim": 1, "l1": -1, "lite0_distance": -1}
+_UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1 (%)", "lite0_distance": "Lite0 distance"}
 Scores = dict[str, NDArray[np.float64]]
 
 
@@ -95,17 +96,29 @@ def export(
 
 
 def measure(cases: list[Case], results: list[RGB]) -> Measured:
-    """Scores of `results` and of every classical peer on `cases`, with paired 95 % intervals."""
-    ours = scores(cases, results)
+    """Scores of `results` and of every classical peer on `cases`, with paired 95 % intervals.
+
+    The perceptual distance (`inpainting.evaluation.features`) is among them unless its network is missing.
+    """
+    viewer = Viewer(published=False)
+    seen = [viewer.see(case.photo, case.hole) for case in cases]
+    ours = scores(cases, results) | _looks(viewer, seen, results)
     peers: dict[str, dict[str, float]] = {}
     gaps: dict[str, dict[str, Difference]] = {}
     for name, peer in PEERS.items():
-        theirs = scores(cases, [peer(_damaged(case), case.hole) for case in cases])
+        fills = [peer(_damaged(case), case.hole) for case in cases]
+        theirs = scores(cases, fills) | _looks(viewer, seen, fills)
         peers[name] = _means(theirs)
         gaps[name] = {metric: paired_difference(ours[metric], theirs[metric]) for metric in ours}
     shares = [float(case.hole.mean()) for case in cases]
     hole = f"{min(shares):.0%} to {max(shares):.0%} of the picture"
     return Measured(len(cases), cases[0].photo.shape[0], hole, _means(ours), peers, gaps)
+
+
+def _looks(viewer: Viewer, seen: list[Seen], results: list[RGB]) -> Scores:
+    distances = [viewer.look(result, truth).lite0_distance for truth, result in zip(seen, results, strict=True)]
+    known = [distance for distance in distances if distance is not None]
+    return {"lite0_distance": np.asarray(known, np.float64)} if len(known) == len(distances) else {}
 
 
 def _results(recipe: Recipe, cases: list[Case], *, shipped: bool) -> list[RGB]:
@@ -133,6 +146,7 @@ def _write_card(
     out: Path, path: Path, recipe: Recipe, facts: Mapping[str, Any], measured: Measured, sha256: str
 ) -> None:
     minutes, plan = facts["seconds"] / 60, facts["plan"]
+    metrics = [name for name in _UNITS if name in measured.ours]
     card = {
         "model": recipe.key,
         **{key: value for key, value in recipe.metadata().items() if key != "model"},
@@ -165,16 +179,19 @@ def _write_card(
         f"## Measured on {measured.pictures} validation photos",
         "",
         f"{measured.side} × {measured.side} px, holes of {measured.hole}, known pixels pasted back, whole picture. "
-        "In brackets the 95 % interval of the paired difference, ours minus theirs.",
+        "In brackets the 95 % interval of the paired difference, ours minus theirs. The Lite0 distance is "
+        "described in docs/evaluation.md.",
         "",
-        "| | " + " | ".join(_UNITS.values()) + " |",
-        "|---|" + "---|" * len(_UNITS),
-        f"| **{recipe.key}** | " + " | ".join(f"**{measured.ours[name]:.3f}**" for name in _UNITS) + " |",
+        "| | " + " | ".join(_UNITS[name] for name in metrics) + " |",
+        "|---|" + "---|" * len(metrics),
+        f"| **{recipe.key}** | " + " | ".join(f"**{measured.ours[name]:.3f}**" for name in metrics) + " |",
     ]
     for peer, values in measured.peers.items():
-        cells = [f"{values[name]:.3f} ({measured.gaps[peer][name]})" for name in _UNITS]
+        cells = [f"{values[name]:.3f} ({measured.gaps[peer][name]})" for name in metrics]
         lines.append(f"| {peer} | " + " | ".join(cells) + " |")
-    lost = [f"{peer} in {_UNITS[name]}" for peer in measured.peers for name in _UNITS if not measured.beats(peer, name)]
+    lost = [
+        f"{peer} in {_UNITS[name]}" for peer in measured.peers for name in metrics if not measured.beats(peer, name)
+    ]
     verdict = (
         "Better than every classical method above in every column, with 95 % confidence."
         if not lost

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -110,6 +111,8 @@ def test_more_cards_come_while_scrolling(page: Page) -> None:
     page.locator("[data-sample=kite]").click()
     EditorPage(page).opened()
     upload_samples(page, ["kite"] * 29)
+    # So narrow that the end of the first cards is far below.
+    page.set_viewport_size({"width": 390, "height": 600})
     page.goto("/pictures/")
     expect(page.locator(".picture")).to_have_count(24)
     page.keyboard.press("End")
@@ -127,12 +130,12 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     editor.choose("telea")
     editor.fill()
     editor.expect_result()
-    version = editor.picture()["versions"][1]
+    version, picture_id = editor.picture()["versions"][1], editor.picture_id
     api(page, "POST", f"/api/versions/{version['id']}/rerun", {"model": "patchmatch"})
     # The editor hears of jobs that it did not ask for itself.
     expect(page.locator("#history .version")).to_have_count(3, timeout=LONG)
 
-    page.goto(f"/pictures/{editor.picture_id}/")
+    page.goto(f"/pictures/{picture_id}/")
     expect(page.locator(".tree__version")).to_have_count(3)
     page.locator(".tree__version").nth(1).click()
     expect(page.locator("#command")).to_contain_text("--model telea")
@@ -154,6 +157,7 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     page.locator("#share-version").click()
     check(page, axe)
     page.get_by_role("button", name="Make a link").click()
+    expect(page.locator("#share-url")).to_have_value(re.compile("/s/"))
     address = page.locator("#share-url").input_value()
     embed = page.locator("#share-embed").input_value()
     page.get_by_role("button", name="Done").click()
@@ -174,11 +178,11 @@ def test_a_picture_with_its_versions_comments_votes_and_links(
     look(page, f"shares-{width}-{scheme}")
     check(page, axe)
     page.get_by_role("button", name="Take back").click()
-    expect(page.get_by_text("Taken back")).to_be_visible()
+    expect(page.get_by_text("Taken back", exact=True)).to_be_visible()
     complaints.expected.append("404")
     assert visitor.goto(address).status == 404  # type: ignore[union-attr]
 
-    page.goto(f"/vote/?picture={editor.picture_id}")
+    page.goto(f"/vote/?picture={picture_id}")
     expect(page.locator("#picture-first")).to_be_visible()
     assert "elea" not in page.locator("#ballot").inner_html()
     look(page, f"vote-{width}-{scheme}")

@@ -72,7 +72,7 @@ def test_large_holes_go_from_coarse_grey_to_fine(statistics: str) -> None:
     coarse = next(overlay for overlay in output.overlays if overlay.name == "coarse")
     spread = np.ptp(coarse.image[hole].astype(int), axis=1)
     assert spread.max() <= 1  # grey, up to the rounding of the colour space
-    assert sum(GREY) == pytest.approx(1, abs=1e-3)
+    assert sum(GREY) == pytest.approx(1, abs=1e-9)
     assert {overlay.name for overlay in output.overlays} == {"start", "coarse", "references"}
 
 

@@ -16,7 +16,7 @@ from inpainting.layers.lbfgs import LBFGSState
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import lattice, non_overlapping, plan_layout
 from inpainting.models.gram.reference import ReferenceTexture
-from inpainting.models.gram.start import copied_start
+from inpainting.models.gram.start import GOOD_FIT, copied_start, joined_to_edge
 from inpainting.models.gram.synthesis import (
     FINE_LEVEL_WEIGHT,
     RANGE_WEIGHT,
@@ -74,6 +74,12 @@ def test_patches_cover_the_hole_inside_the_picture(shape: tuple[int, int], box: 
     if max(box.width, box.height) <= 192:
         assert len(plan.patches) == 1
         assert plan.poolings == 0
+
+
+def test_poolings_can_be_chosen_as_far_as_the_photo_has_room() -> None:
+    hole = rectangle((512, 512), Box(200, 200, 240, 240))
+    assert [plan_layout(hole, wanted).poolings for wanted in (None, 1, 3)] == [0, 1, 3]
+    assert plan_layout(rectangle((70, 90), Box(30, 30, 40, 40)), 3).poolings == 1
 
 
 def test_a_checkerboard_never_touches_itself() -> None:
@@ -330,13 +336,41 @@ def test_copied_pieces_continue_a_pattern_exactly() -> None:
     hole = disc(96, 120, center=(48, 60), radius=14)
     image = np.where(hole[..., None], np.float32(0), pixels)
     calls: list[None] = []
-    filled, sources = copied_start(image, hole, 0, lambda: calls.append(None))
+    filled, sources, misfit = copied_start(image, hole, 0, lambda: calls.append(None))
     ys, xs = np.nonzero(hole)
     from_y, from_x = sources[ys, xs].T
     assert not hole[from_y, from_x].any()
     assert (sources[~hole] == -1).all()
     assert np.abs(filled - pixels).max() < 0.02
+    assert misfit < GOOD_FIT
     assert calls
+
+
+def test_a_copy_that_does_not_fit_is_joined_to_the_edge() -> None:
+    """Noise on a ramp: the copied piece meets the known pixels only in what is made anew between them."""
+    ramp = np.linspace(0.1, 0.9, 120, dtype=np.float32)
+    random = np.random.default_rng(0)
+    pixels = (ramp[:, None, None] + random.normal(0, 0.03, (120, 120, 3))).clip(0, 1).astype(np.float32)
+    hole = rectangle((120, 120), Box(40, 40, 80, 80))
+    copied = np.where(hole[..., None], np.float32(0.5), pixels)
+    sources = np.full((120, 120, 2), -1, np.int32)
+    sources[hole] = np.argwhere(hole) + np.array([0, 40])
+    shares: list[float] = []
+    joined, found = joined_to_edge(copied, sources, hole, 0, shares.append)
+    inner = rectangle((120, 120), Box(50, 50, 70, 70))
+    band = hole & ~inner
+    assert np.array_equal(joined[~band], copied[~band])
+    assert np.array_equal(found[inner], sources[inner])
+    assert not hole[tuple(found[band][found[band][:, 0] >= 0].T)].any()
+    assert (found[band] >= 0).mean() > 0.9
+    assert shares == sorted(shares)
+
+    def step(picture: Any) -> float:
+        return float(np.abs(picture[40, 40:80] - picture[39, 40:80]).mean())
+
+    assert step(joined) < 0.5 * step(copied)
+    narrow = rectangle((120, 120), Box(40, 40, 80, 44))
+    assert joined_to_edge(copied, sources, narrow, 0, shares.append)[0] is copied
 
 
 def test_what_has_no_source_is_a_membrane() -> None:

@@ -40,8 +40,8 @@ def test_the_highest_psnr_ranks_first(tmp_path: Path) -> None:
 
 
 def test_the_perceptual_distance_decides_where_it_was_measured(tmp_path: Path) -> None:
-    peers = {"PatchMatch": {"psnr": 25.7, "perceptual": 0.2}, "Telea": {"psnr": 26.5, "perceptual": 0.4}}
-    scores = {"psnr": 25.0, "perceptual": 0.3}
+    peers = {"PatchMatch": {"psnr": 25.7, "lite0_distance": 0.2}, "Telea": {"psnr": 26.5, "lite0_distance": 0.4}}
+    scores = {"psnr": 25.0, "lite0_distance": 0.3}
     write_card(tmp_path, "lbp", 0, 0, 0, peers=peers, scores=scores)
     found = read_standings(tmp_path, NETWORKS, TITLES)
     assert {key: standing.rank for key, standing in found.items()} == {"patchmatch": 1, "lbp": 2, "telea": 3}

@@ -72,7 +72,7 @@ class Row:
     def url(self, things: Mapping[str, object]) -> str:
         """The address for these things; a `KeyError` names what `furnish` has to make."""
         values = {**things, **(self.arguments or {})}
-        return "/" + re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]), self.path) + self.query
+        return "/" + re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]), self.path + self.query)
 
 
 def form(**fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.test import AsyncClient, Client
+from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
-from tests.webapp.material import body_of, has_location, mask_file, photo_file
+from tests.webapp.material import body_of, mask_file, photo_file
 from tests.webapp.teams import make_team
 from webapp.accounts.models import User
 from webapp.errors import Refusal
@@ -285,54 +283,6 @@ def test_the_trash_is_emptied_after_its_days(ada: User, settings: Settings, medi
     run_empty_trash()
     assert list(Picture.objects.all()) == [young]
     assert len(media()) == kept
-
-
-# Download
-
-
-def test_an_archive_holds_the_latest_versions_without_places(
-    as_ada: Client, ada: User, picture: Picture, make_result: MakeResult
-) -> None:
-    other = add_picture(ada, "beach day.png", photo_file("PNG", seed=5))
-    third = add_picture(ada, "Beach Day.jpg", photo_file("JPEG", gps=True, seed=7))
-    make_result(other.versions.get())
-    ids = [str(each.pk) for each in (picture, other, third)]
-    answer = as_ada.post("/pictures/archive", {"pictures": ids})
-    assert answer.headers["Content-Type"] == "application/zip"
-    assert "attachment" in answer.headers["Content-Disposition"]
-    with zipfile.ZipFile(io.BytesIO(body_of(answer))) as archive:
-        assert archive.testzip() is None
-        names = archive.namelist()
-        assert names == ["beach day.jpg", "beach day (telea).png", "Beach Day 2.jpg"]
-        assert not any(has_location(archive.read(name)) for name in names)
-
-
-@pytest.mark.django_db(transaction=True)
-async def test_an_archive_is_streamed_by_the_real_server_s_way(ada: User) -> None:
-    from asgiref.sync import sync_to_async
-
-    picture = await sync_to_async(add_picture)(ada, "a.jpg", photo_file("JPEG"))
-    client = AsyncClient()
-    await client.aforce_login(ada)
-    answer = await client.post("/pictures/archive", {"pictures": [str(picture.pk)]})
-    assert answer.is_async
-    body = b"".join([chunk async for chunk in answer.streaming_content])
-    with zipfile.ZipFile(io.BytesIO(body)) as archive:
-        assert archive.namelist() == ["a.jpg"]
-
-
-def test_a_picture_that_cannot_be_read_is_named(as_ada: Client, ada: User, picture: Picture) -> None:
-    (lost,) = rows(ada, "lost")
-    answer = as_ada.post("/pictures/archive", {"pictures": [str(picture.pk), str(lost.pk)]})
-    with zipfile.ZipFile(io.BytesIO(body_of(answer))) as archive:
-        assert archive.namelist() == ["beach day.jpg", "missing.txt"]
-        assert b"lost.png" in archive.read("missing.txt")
-
-
-def test_nobody_gets_an_archive_of_foreign_pictures(as_bob: Client, picture: Picture) -> None:
-    for ids in ([str(picture.pk)], ["rubbish"]):
-        assert as_bob.post("/pictures/archive", {"pictures": ids}).status_code == 404
-    assert Client().post("/pictures/archive", {"pictures": [str(picture.pk)]}).status_code == 404
 
 
 # One picture

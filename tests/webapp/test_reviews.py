@@ -158,6 +158,33 @@ def test_only_authors_change_comments(people: dict[str, User], version: Version)
     assert not Comment.objects.exists()
 
 
+def test_what_was_said_outlives_the_account(people: dict[str, User], version: Version) -> None:
+    first = services.write_comment(people["reviewer"], version, "One.")
+    services.write_comment(people["owner"], version, "Two.", thread=first)
+    people["reviewer"].delete()
+    body = signed_in(people["owner"]).get(f"/api/pictures/{version.picture_id}/reviews").json()
+    assert [(row["text"], row["author"] is None) for row in body["comments"]] == [("One.", True), ("Two.", False)]
+    services.write_comment(people["editor"], version, "Three.", thread=Comment.objects.get(pk=first.pk))
+    assert told(people["owner"]) == ["comment"]
+
+
+def test_a_guest_takes_what_they_said_into_the_account(version: Version, ada: User) -> None:
+    from webapp.accounts.services import claim_guest
+    from webapp.galleries.services import set_favourite
+
+    guest = User.objects.create(username="guest-1", is_guest=True)
+    own = add_picture(guest, "own.jpg", photo_file()).versions.get()
+    set_favourite(guest, [own.picture_id], True)
+    services.decide(guest, own, "approved")
+    services.write_comment(guest, own, "Mine.")
+    results(own, "gram", "telea")
+    ballot = votes.draw_ballot(guest, picture=own.picture)
+    assert ballot is not None
+    votes.cast(guest, ballot, "first")
+    assert claim_guest(guest, ada)
+    assert ada.favourites.count() == ada.verdicts.count() == ada.comments.count() == ada.ballots.count() == 1
+
+
 # Blind votes
 
 

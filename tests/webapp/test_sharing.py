@@ -213,7 +213,10 @@ def test_who_may_not_share(ada: User, bob: User, picture: Picture, as_bob: Clien
     team = make_team(owner=ada, reviewer=bob)
     Picture.objects.update(team=team)
     assert refused(bob) == ("forbidden", 403)
-    assert refused(User(username="guest", is_guest=True)) == ("account_needed", 403)
+    own = add_picture(User.objects.create(username="guest-1", is_guest=True), "own.jpg", photo_file())
+    with pytest.raises(Refusal) as error:
+        services.share_pictures(own.owner, [own.pk])
+    assert (error.value.code, error.value.status) == ("account_needed", 403)
     assert refused(ada, days=0) == refused(ada, days=366) == ("bad_days", 422)
     assert refused(ada, password="short") == ("bad_password", 422)
     assert refused(ada, title="x" * 121) == ("bad_title", 422)

@@ -10,6 +10,7 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
+from django.apps import apps
 from django.contrib.sessions.models import Session
 from django.core.management import CommandError, call_command
 from django.test import Client
@@ -94,13 +95,13 @@ def test_it_runs_by_itself(tmp_path: Path) -> None:
 
 def test_the_demo() -> None:
     out = StringIO()
-    call_command("demo", "--pictures", "18", "--password", "a demo password", stdout=out)
+    call_command("demo", "--pictures", "36", "--password", "a demo password", stdout=out)
     assert "a demo password" in out.getvalue()
     assert Team.objects.count() == 3
     assert set(Membership.objects.values_list("role", flat=True)) == set(Role.values)
-    assert Picture.objects.count() == 18
-    assert Picture.objects.filter(team=None).count() == 6
-    assert Activity.objects.filter(kind=Activity.Kind.PICTURE_ADDED).count() == 12
+    assert Picture.objects.count() == 36
+    assert Picture.objects.filter(team=None).count() == 12
+    assert Activity.objects.filter(kind=Activity.Kind.PICTURE_ADDED).count() == 24
     results = list(Version.objects.exclude(parent=None).select_related("parent", "mask"))
     assert results
     for version in results:
@@ -110,9 +111,18 @@ def test_the_demo() -> None:
         assert (before[hole] != after[hole]).any()
         assert version.proof == {"known_pixels": int((~hole).sum()), "changed_pixels": 0}
         assert version.created_at > version.parent.created_at
+    assert {"Tag", "Favourite", "Verdict", "Comment", "Share"} <= _kinds_made()
+    link = next(line for line in out.getvalue().splitlines() if "a public gallery" in line).split()[-1]
+    assert Client().get(link).status_code == 200
     browser = Client()
     browser.post("/accounts/login/", {"login": "victor", "password": "a demo password"})
     assert "Museum archive" in browser.get("/teams/").content.decode()
     with pytest.raises(CommandError, match="Nothing was made"):
         call_command("demo", "--pictures", "1")
-    assert Picture.objects.count() == 18
+    assert Picture.objects.count() == 36
+
+
+def _kinds_made() -> set[str]:
+    """Names of the models of which there are rows."""
+    ours = (config for config in apps.get_app_configs() if config.name.startswith("webapp."))
+    return {model.__name__ for config in ours for model in config.get_models() if model._default_manager.exists()}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -85,6 +86,28 @@ def test_messages_are_at_most_four_a_second(job: Job, listener: Listener) -> Non
     left = messages[-1]["seconds_left"]
     assert isinstance(left, float)
     assert 0.5 < left < 2.0
+
+
+def test_the_terms_that_are_optimised_go_along(job: Job, listener: Listener) -> None:
+    Reporter(Watch(job))(Progress("Scale 1/2, iteration 3/60", 0.4, 3, 120, losses={"content": 0.5, "texture": 2.0}))
+    (message,) = listener.hear(1)
+    assert message["losses"] == {"content": 0.5, "texture": 2.0}
+    assert (message["stage"], message["steps_done"]) == ("Scale 1/2, iteration 3/60", 3)
+
+
+def test_a_resumed_attempt_estimates_by_its_own_pace(
+    job: Job, listener: Listener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four seconds for the tenth from 0.8 to 0.9, whatever an earlier attempt had done before."""
+    clock = [1000.0]
+    monkeypatch.setattr("workers.progress.time", SimpleNamespace(monotonic=lambda: clock[0]))
+    report = Reporter(Watch(job))
+    report(Progress("fine 8/9 patches", 0.8, resumed=0.8))
+    clock[0] += 4.0
+    report(Progress("fine 9/9 patches", 0.9, resumed=0.8))
+    first, second = listener.hear(2)
+    assert first["seconds_left"] is None
+    assert second["seconds_left"] == pytest.approx(4.0)
 
 
 def test_a_preview_is_fetched_by_number_and_never_in_a_message(job: Job, listener: Listener) -> None:

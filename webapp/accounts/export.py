@@ -13,9 +13,13 @@ from django.db.models.fields.files import FieldFile
 from zipstream import ZipStream
 
 from webapp.accounts.models import User
+from webapp.evaluations.models import Evaluation
+from webapp.galleries.models import Favourite
 from webapp.jobs.models import Job
 from webapp.notifications.models import Notification
 from webapp.photos.models import Picture
+from webapp.reviews.models import Comment, Verdict
+from webapp.sharing.models import Share
 from webapp.teams.models import Membership
 
 _CHUNK = 256 * 1024
@@ -26,13 +30,14 @@ _LONGEST_NAME = 60
 def export_of(user: User) -> Iterator[bytes]:
     """The ZIP file in pieces: ``account.json``, then a folder for each picture with its files as they are stored.
 
-    Pictures of teams belong to the teams, so only their titles are in it. Only one file is open at a time.
+    What lies in the trash is there too. Pictures of teams belong to the teams, so only their titles are in it. Only one
+    file is open at a time.
     """
     archive = ZipStream()
     missing: list[str] = []
     archive.add(_json(_account(user)), "account.json")
     yield from archive.all_files()
-    for picture in Picture.objects.owned_by(user).order_by("created_at").iterator(chunk_size=100):
+    for picture in Picture.objects.filter(owner=user, team=None).order_by("created_at").iterator(chunk_size=100):
         folder = f"pictures/{_folder(picture)}"
         archive.add(_json(_picture(picture)), f"{folder}/picture.json")
         yield from archive.all_files()
@@ -75,6 +80,19 @@ def _account(user: User) -> dict[str, Any]:
             .order_by("created_at")
             .values("id", "kind", "model", "params", "seed", "status", "created_at", "started_at", "finished_at")
         ),
+        "comments": list(
+            Comment.objects.filter(author=user)
+            .order_by("created_at")
+            .values("version", "thread", "text", "x", "y", "created_at", "edited_at")
+        ),
+        "verdicts": list(Verdict.objects.filter(reviewer=user).values("version", "state", "note", "decided_at")),
+        "links": list(Share.objects.filter(creator=user).values("title", "created_at", "expires_at", "views")),
+        "evaluations": list(
+            Evaluation.objects.filter(owner=user)
+            .order_by("created_at")
+            .values("title", "protocol", "size", "seed", "methods", "state", "created_at", "summary")
+        ),
+        "favourites": list(Favourite.objects.filter(person=user).values_list("picture", flat=True)),
         "notifications": list(
             Notification.objects.filter(user=user)
             .values("kind", "text", "created_at", "read_at")
@@ -89,6 +107,8 @@ def _picture(picture: Picture) -> dict[str, Any]:
         "title": picture.title,
         "created_at": picture.created_at,
         "changed_at": picture.changed_at,
+        "trashed_at": picture.trashed_at,
+        "tags": list(picture.tags.values_list("name", flat=True)),
         "versions": [
             {
                 "file": _version_file(str(version.pk), version.file),

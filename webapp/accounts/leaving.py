@@ -12,11 +12,13 @@ from webapp.errors import Refusal
 from webapp.jobs.models import Batch, Job
 from webapp.jobs.services import cancel_job
 from webapp.photos.models import Picture
+from webapp.reviews.models import Ballot, Comment, Verdict
 from webapp.teams import policies
 from webapp.teams.models import Activity, Membership, Role, Team
 
 TeamPictures = Literal["hand-over", "delete"]
 GONE = "Deleted account"
+_GHOST = "deleted-account"
 
 
 def delete_account(user: User, *, team_pictures: TeamPictures = "hand-over") -> None:
@@ -37,6 +39,7 @@ def delete_account(user: User, *, team_pictures: TeamPictures = "hand-over") -> 
             mine = Membership.objects.filter(user=user, role__in=policies.EDIT)
             brought.filter(team__in=mine.values("team")).delete()
         _hand_over(user)
+        _keep_what_was_said(user)
         # What happened stays on record; who it was does not.
         Activity.objects.filter(actor=user).update(actor_name=GONE)
         user.delete()
@@ -74,3 +77,30 @@ def _hand_over(user: User) -> None:
         Picture.objects.filter(owner=user, team=team_id).update(owner=heir)
         Job.objects.filter(owner=user, picture__team=team_id).update(owner=heir)
         Batch.objects.filter(owner=user, picture__team=team_id).update(owner=heir)
+
+
+def _keep_what_was_said(user: User) -> None:
+    """Comments, verdicts and votes about teams' pictures stay, as nobody's: others answered and relied on them."""
+    comments = Comment.objects.filter(author=user, version__picture__team__isnull=False)
+    verdicts = Verdict.objects.filter(reviewer=user, picture__team__isnull=False)
+    ballots = Ballot.objects.filter(voter=user, picture__team__isnull=False)
+    if not (comments.exists() or verdicts.exists() or ballots.exists()):
+        return
+    ghost = _ghost()
+    comments.update(author=ghost)
+    # One row a person and subject: where nobody has one already, this one would be a second.
+    judged = Verdict.objects.filter(reviewer=ghost).values("version")
+    verdicts.exclude(version__in=judged).update(reviewer=ghost)
+    compared = Ballot.objects.filter(voter=ghost).values("pair")
+    ballots.exclude(pair__in=compared).update(voter=ghost)
+
+
+def _ghost() -> User:
+    """The account that stands for everybody who is gone; nobody can sign in as it."""
+    ghost, created = User.objects.get_or_create(
+        username=_GHOST, defaults={"first_name": GONE, "is_active": False, "mail_notices": False}
+    )
+    if created:
+        ghost.set_unusable_password()
+        ghost.save(update_fields=["password"])
+    return ghost

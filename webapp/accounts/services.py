@@ -12,7 +12,7 @@ from django.conf import settings
 from django.contrib.auth import SESSION_KEY, login
 from django.contrib.sessions.models import Session
 from django.db import transaction
-from django.db.models import Max, QuerySet
+from django.db.models import Max, Model, QuerySet
 from django.db.models.functions import Coalesce, Greatest
 from django.http import HttpRequest
 from django.utils import timezone
@@ -20,10 +20,30 @@ from django.utils import timezone
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal
+from webapp.evaluations.models import Evaluation
+from webapp.galleries.models import Favourite
 from webapp.jobs.models import Batch, Job
+from webapp.notifications.models import Notification
 from webapp.photos.models import Draft, Picture
+from webapp.reviews.models import Ballot, Comment, Verdict
+from webapp.sharing.models import Share
 
 _BACKEND = "django.contrib.auth.backends.ModelBackend"
+MOVES_WITH_A_GUEST: tuple[tuple[type[Model], str], ...] = (
+    (Picture, "owner"),
+    (Draft, "owner"),
+    (Job, "owner"),
+    (Batch, "owner"),
+    (Evaluation, "owner"),
+    (Notification, "user"),
+    (Favourite, "person"),
+    (Comment, "author"),
+    (Comment, "settled_by"),
+    (Verdict, "reviewer"),
+    (Ballot, "voter"),
+    (Share, "creator"),
+)
+"""All that a guest can have. It is about the guest's own pictures, so nothing of the account can clash with it."""
 # A guest's session is stored after the guest, at the end of the request; leave that moment alone.
 _NEWBORN = timedelta(hours=1)
 
@@ -75,10 +95,8 @@ def claim_guest(guest: User, account: User) -> bool:
         locked = User.objects.select_for_update().filter(pk=guest.pk, is_guest=True).first()
         if locked is None or account.is_guest:
             return False
-        Picture.objects.filter(owner=locked).update(owner=account)
-        Draft.objects.filter(owner=locked).update(owner=account)
-        Job.objects.filter(owner=locked).update(owner=account)
-        Batch.objects.filter(owner=locked).update(owner=account)
+        for model, who in MOVES_WITH_A_GUEST:
+            model._default_manager.filter(**{who: locked}).update(**{who: account})
         locked.delete()
     return True
 

@@ -74,6 +74,10 @@ def export(request: HttpRequest) -> HttpResponseBase:
 def delete(request: HttpRequest) -> HttpResponse:
     """Ask once more, then delete the account."""
     user = _account(request)
+    try:
+        check_may_leave(user)
+    except Refusal:  # the page before says why
+        return redirect("profile:data")
     if request.method != "POST":
         brought = Picture.objects.filter(owner=user, team__isnull=False).count()
         return render(request, "account/delete.html", {"brought_count": brought})
@@ -81,11 +85,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     if request.POST.get("username", "").strip() != user.username:
         messages.error(request, "Type your user name to delete the account; nothing was deleted.")
         return redirect("profile:delete")
-    try:
-        delete_account(user, team_pictures="delete" if chosen == "delete" else "hand-over")
-    except Refusal as refusal:
-        messages.error(request, refusal.message)
-        return redirect("profile:data")
+    delete_account(user, team_pictures="delete" if chosen == "delete" else "hand-over")
     logout(request)
     messages.success(request, "Your account is deleted, with everything that belonged to it.")
     return redirect("home")

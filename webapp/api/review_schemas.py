@@ -58,7 +58,7 @@ class CommentOut(Schema):
     id: UUID
     version: UUID
     thread: UUID | None
-    author: PersonOut
+    author: PersonOut | None = Field(description="Null when the account is deleted.")
     text: str
     spot: tuple[float, float] | None = Field(description="x, y in pixels of the photo.")
     mentions: list[str] = Field(description="User names that were told.")
@@ -152,7 +152,7 @@ def comment_out(comment: Comment) -> CommentOut:
         id=comment.pk,
         version=comment.version_id,
         thread=comment.thread_id,
-        author=_person(comment.author),
+        author=None if comment.author is None else _person(comment.author),
         text=comment.text,
         spot=None if comment.x is None or comment.y is None else (comment.x, comment.y),
         mentions=[person.username for person in comment.mentions.all()],

@@ -102,7 +102,7 @@ def cursor_of(picture: Picture, order: Sort) -> str:
 
 
 def cards(user: User | AnonymousUser, ids: list[UUID]) -> list[Picture]:
-    """What cards show of these pictures, in this order; those that are gone by now are left out."""
+    """What cards show of these pictures, in this order; those that are gone, or being made or deleted, are left out."""
     if not ids:
         return []
     rows = Picture.objects.filter(pk__in=ids).for_cards().prefetch_related("tags")
@@ -114,7 +114,6 @@ def cards(user: User | AnonymousUser, ids: list[UUID]) -> list[Picture]:
 def matching(user: User | AnonymousUser, search: Search) -> PictureQuerySet:
     """Every picture of `search`, in no order."""
     rows = _gallery(user, search)
-    rows = rows.filter(Exists(Version.objects.filter(picture=OuterRef("pk"))))  # else it is just being made or deleted
     for word in words_of(search.q)[:MOST_WORDS]:
         rows = rows.filter(_has_word(word))
     if search.tag:
@@ -145,12 +144,17 @@ def tags_in_use(user: User | AnonymousUser, search: Search, limit: int = 100) ->
 
 
 def _gallery(user: User | AnonymousUser, search: Search) -> PictureQuerySet:
-    rows = Picture.objects.in_trash_of(user) if search.trash else Picture.objects.visible_to(user)
-    if search.team is None:
-        return rows.filter(owner=user.pk, team=None)
-    if not Team.objects.visible_to(user).filter(pk=search.team).exists():
-        raise not_found()
-    return rows.filter(team=search.team)
+    """All of the place; a team's only for its members. The rule is `visible_to`'s, asked once and not for each row."""
+    team = None
+    if search.team is not None:
+        team = Team.objects.visible_to(user).filter(pk=search.team).first()
+        if team is None:
+            raise not_found()
+    if search.trash:
+        return Picture.objects.in_trash_of(user).filter(
+            **({"owner": user.pk, "team": None} if team is None else {"team": team})
+        )
+    return Picture.objects.owned_by(user) if team is None else Picture.objects.of_team(team)
 
 
 def _has_word(word: str) -> Q:

@@ -44,7 +44,13 @@ class Comment(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     version = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="comments")
-    author = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="comments")
+    author = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="comments",
+        help_text="Empty when the account is deleted: the answers of others would lose what they answer.",
+    )
     thread = models.ForeignKey(
         "self", on_delete=models.CASCADE, null=True, blank=True, related_name="answers", help_text="Its first comment."
     )
@@ -83,7 +89,13 @@ class Ballot(models.Model):
         NEITHER = "neither", "no difference"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    voter = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="ballots")
+    voter = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="ballots",
+        help_text="Empty when the account is deleted; the vote still counts.",
+    )
     picture = models.ForeignKey("photos.Picture", on_delete=models.CASCADE, related_name="ballots")
     first = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="ballots_as_first")
     second = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="ballots_as_second")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from django.db.models import Q
 from django.template.defaultfilters import truncatechars
 from django.urls import reverse
 
@@ -47,8 +48,8 @@ def comment_written(comment: Comment, mentioned: Iterable[User], *, new: bool = 
         return
     others = {maker_of(comment.version)}
     if comment.thread is not None:
-        answers = Comment.objects.filter(thread=comment.thread).select_related("author")
-        others |= {comment.thread.author, *(answer.author for answer in answers)}
+        wrote = Comment.objects.filter(Q(thread=comment.thread) | Q(pk=comment.thread.pk))
+        others |= set(User.objects.filter(comments__in=wrote))
     _tell(
         others - named,
         Kind.COMMENT,
@@ -67,7 +68,9 @@ def maker_of(version: Version) -> User:
     return maker
 
 
-def _tell(people: set[User], kind: Notification.Kind, text: str, picture: Picture, where: str, actor: User) -> None:
+def _tell(
+    people: set[User], kind: Notification.Kind, text: str, picture: Picture, where: str, actor: User | None
+) -> None:
     url = reverse("picture", args=[picture.pk]) + where
     for person in people:
         if policies.can_view(person, picture):  # whoever left the team is not told any more

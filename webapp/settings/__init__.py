@@ -76,6 +76,7 @@ INSTALLED_APPS = [
     "webapp.galleries",
     "webapp.sharing",
     "webapp.operations",
+    "webapp.evaluations",
     "webapp.api",
 ]
 
@@ -176,7 +177,11 @@ USE_TZ = True
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
-STATICFILES_DIRS = [BASE_DIR / "frontend" / "static"]
+STATICFILES_DIRS = [
+    BASE_DIR / "frontend" / "static",
+    # The same files that reports which stand alone carry inside.
+    ("evaluation", BASE_DIR / "inpainting" / "evaluation" / "assets"),
+]
 MEDIA_ROOT = Path(env_str("MEDIA_ROOT", str(VAR_DIR / "media"))).resolve()
 STORAGES = storage_settings()
 SAMPLES_DIR = BASE_DIR / "frontend" / "static" / "samples"
@@ -184,6 +189,8 @@ SAMPLES_DIR = BASE_DIR / "frontend" / "static" / "samples"
 # Uploads
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 50, minimum=1, maximum=2000) * 1024 * 1024
 MAX_UPLOAD_PIXELS = env_int("MAX_UPLOAD_MPX", 100, minimum=1, maximum=1000) * 1_000_000
+EVALUATION_MAX_PHOTOS = env_int("EVALUATION_MAX_PHOTOS", 200, minimum=1, maximum=10_000)
+EVALUATION_MAX_ACTIVE_PER_USER = env_int("EVALUATION_MAX_ACTIVE_PER_USER", 2, minimum=1, maximum=1000)
 SENDFILE_PREFIX = env_str("SENDFILE_PREFIX", "")
 FILE_UPLOAD_HANDLERS = [
     "webapp.photos.uploads.SizeLimitHandler",

@@ -172,6 +172,11 @@ def _celery_settings(broker: str, jobs: JobSettings) -> dict[str, Any]:
                 # so it leaves room for clocks that do not agree.
                 "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
             },
+            "sweep-evaluations": {
+                "task": "evaluations.sweep",
+                "schedule": jobs.sweep_every,
+                "options": {"queue": "maintenance", "expires": max(_SWEEP_EXPIRES, 2 * jobs.sweep_every)},
+            },
             "trash": {
                 "task": "galleries.empty_trash",
                 "schedule": _HOUR,

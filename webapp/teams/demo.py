@@ -65,6 +65,8 @@ class Demo:
     teams: dict[str, Team] = field(default_factory=dict)
     pictures: list[Picture] = field(default_factory=list)
     results: list[Version] = field(default_factory=list)
+    lines: list[str] = field(default_factory=list)
+    """What to tell whoever made it, besides people and password."""
     chance: random.Random = field(default_factory=lambda: random.Random(7))  # noqa: S311  # the same demo each time
 
 
@@ -131,7 +133,7 @@ def _place(demo: Demo, number: int) -> tuple[User, Team | None]:
     """Every third picture is a person's own, the rest go to the teams, brought by those who may."""
     if number % 3 == 0:
         return demo.people[list(PEOPLE)[number // 3 % len(PEOPLE)]], None
-    name = list(TEAMS)[number % len(TEAMS) if number % 2 else 0]
+    name = demo.chance.choices(list(TEAMS), weights=(3, 2, 1))[0]
     editors = [who for who, role in TEAMS[name].items() if role in (Role.OWNER, Role.EDITOR)]
     return demo.people[editors[number % len(editors)]], demo.teams[name]
 

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MOST_DAYS = 90
+BY_LINK = "people by a link"
 _BYTES = 32
 
 
@@ -73,7 +74,7 @@ def invite(
             invited_by=by,
             expires_at=timezone.now() + timedelta(days=days),
         )
-        whom = email or "whoever has the link"
+        whom = email or BY_LINK
         record(team, Activity.Kind.INVITED, by, subject=whom, detail=f"As {ARTICLE[Role(role)]}.")
         for person in _people_at(email):
             text = f"{by} asks you to join {team.name} as {ARTICLE[Role(role)]}."
@@ -89,7 +90,7 @@ def revoke(invitation: Invitation, *, by: User) -> None:
         raise policies.forbidden() if policies.role_in(by, invitation.team) else not_found()
     with transaction.atomic():
         if Invitation.objects.filter(pk=invitation.pk, revoked_at=None).update(revoked_at=Now()):
-            whom = invitation.email or "whoever has the link"
+            whom = invitation.email or BY_LINK
             record(invitation.team, Activity.Kind.INVITATION_REVOKED, by, subject=whom)
 
 

@@ -30,7 +30,7 @@ class TeamQuerySet(models.QuerySet[Any]):
         from webapp.teams.models import Membership
 
         mine = Membership.objects.filter(team=models.OuterRef("pk"), user=user.pk)
-        return self.visible_to(user).annotate(my_role=models.Subquery(mine.values("role")[:1]))
+        return self.visible_to(user).annotate(my_role=models.Subquery(mine.values("role")[:1])).order_by("name", "id")
 
 
 class _OfTeam(models.QuerySet[Any]):

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.db.models import Case, Count, IntegerField, When
+from django.db.models import Case, Count, IntegerField, Q, When
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
+from webapp.photos.models import Picture
 from webapp.teams import policies, quotas
 from webapp.teams.access import account_of, visible_team
 from webapp.teams.invitations import MOST_DAYS, invitations_for
@@ -27,7 +28,8 @@ GIVEN_ROLES = [(role.value, role.label) for role in Role if role != Role.OWNER]
 def teams(request: HttpRequest) -> HttpResponse:
     """The teams one is in, those one is asked into, and the way to a new one."""
     rows = Team.objects.with_role(request.user).annotate(
-        picture_count=Count("pictures", distinct=True), member_count=Count("memberships", distinct=True)
+        picture_count=Count("pictures", filter=Q(pictures__trashed_at=None), distinct=True),
+        member_count=Count("memberships", distinct=True),
     )
     invitations = invitations_for(account_of(request))
     return render(request, "teams/list.html", {"teams": rows, "invitations": invitations})
@@ -53,7 +55,7 @@ def team(request: HttpRequest, team_id: UUID) -> HttpResponse:
             "most_days": MOST_DAYS,
             "storage": quotas.storage_of(found),
             "compute": quotas.compute_of(found),
-            "picture_count": found.pictures.count(),
+            "picture_count": Picture.objects.of_team(found).count(),
             "activities": Activity.objects.filter(team=found).select_related("picture")[:_ACTIVITIES_ON_PAGE],
             "new_link": request.session.pop("new_link", None) if manages else None,
         },

@@ -23,9 +23,10 @@ from inpainting.models.gram.overlays import references_overlay
 from inpainting.models.gram.overview import Overview
 from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
 from inpainting.models.gram.resuming import Reached, pixels_of, synthesised_region, with_pixels
-from inpainting.models.gram.start import shifted_window, start_of
+from inpainting.models.gram.start import as_copied, shifted_window, start_of
 from inpainting.models.gram.synthesis import (
     FINE_LEVEL_WEIGHT,
+    GOOD_AS_COPIED,
     GOOD_ENOUGH,
     SHADING_WEIGHT,
     PatchProblem,
@@ -97,18 +98,26 @@ class _Filling:
         self.known = torch.where(self.hole, 0.0, self.space.encode(rgb))
         self.canvas = self.known
         self.written = torch.zeros_like(self.hole)
-        self.layout: Layout = plan_layout(job.mask)
+        self.layout: Layout = plan_layout(
+            job.mask, None if job.params["poolings"] == "auto" else int(job.params["poolings"])
+        )
         self.region = synthesised_region(self.hole, self.layout.patches, soft=self._soft)
         self.overlays: list[Overlay] = []
         self.reached = Reached()
         self._begun: Tensor | None = None
         self.sources: NDArray[np.int32] | None = None
+        self.copied: Tensor | None = None
+        """The photo with what each hole pixel was copied from in its place: sharp, whatever joining it has blurred."""
         self._previewed = time.monotonic()
 
     def run(self) -> FillOutput:
         self._tell("Reading the texture", 0.0)
         begun, self.sources = start_of(self.job, lambda stage, share: self._tell(stage, _STARTED * share))
         self.canvas = torch.where(self.hole, self.space.encode(self._from_array(begun)), self.known)
+        if self.sources is not None:
+            self.copied = torch.where(
+                self.hole, self.space.encode(self._from_array(as_copied(begun, self.sources))), self.known
+            )
         self._show("start", "Before synthesis")
         self.backbone = self.backbone.calibrated(self.canvas, self.space)
         detail = ReferenceTexture(self.backbone, self.space, self.canvas, self.hole.float())
@@ -223,7 +232,7 @@ class _Filling:
         holes = torch.cat([cut(self.hole, box) for box in group])
         open_ = torch.cat([cut(remaining, box) for box in group])
         windows = [self._look_up(detail, box, open_[i : i + 1]) for i, box in enumerate(group)]
-        pictures = [None if window is None else mirrored_cut(self.canvas, window) for window in windows]
+        pictures = [self._reference(box, window) for box, window in zip(group, windows, strict=True)]
         everywhere = self.params["measured"] == "patch"
         begun, before = self._taken_up()
         problem = PatchProblem(
@@ -240,7 +249,8 @@ class _Filling:
             level_weight=FINE_LEVEL_WEIGHT if self._from_photo() else LEVEL_WEIGHT,
             begun=None if begun is None else torch.cat([cut(begun, box) for box in group]),
             # Measured over all of the patch, what is wrong with a hole is thinned by what is right around it.
-            good_enough=GOOD_ENOUGH * (float(holes.float().mean()) ** 2 if everywhere else 1.0),
+            good_enough=(GOOD_ENOUGH if self.copied is None else GOOD_AS_COPIED)
+            * (float(holes.float().mean()) ** 2 if everywhere else 1.0),
         )
         if problem.detail is None or not problem.detail.taps:
             return  # a photo of a few pixels: its start is all there is
@@ -270,6 +280,12 @@ class _Filling:
         for box, picture in zip(group, made[:, None], strict=True):
             self._write(box, picture)
 
+    def _reference(self, box: Box, window: Box | None) -> Tensor | None:
+        """(1, 3, h, w): what the patch in `box` is to be like; ``None`` for the whole known region."""
+        if window is None:
+            return None
+        return mirrored_cut(self.canvas, window) if self.copied is None else cut(self.copied, box)
+
     def _look_up(self, texture: ReferenceTexture, box: Box, unknown: Tensor) -> Box | None:
         """The window that the patch in `box` is to be like; ``None`` for the whole known region."""
         if self.sources is not None:
@@ -277,7 +293,7 @@ class _Filling:
         # A start with the photo's own texture is to become more like itself, so all of the patch is compared.
         masked = torch.zeros_like(unknown) if self._from_photo() else unknown
         target = self.backbone.features(cut(self.canvas, box), self.space)
-        return texture.look_up(target, (box.height, box.width), masked.float())
+        return texture.look_up(target, (box.height, box.width), masked.float(), int(self.params["step"]))
 
     def _from_photo(self) -> bool:
         return self.params["start"] in ("copy", "patchmatch")

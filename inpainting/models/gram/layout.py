@@ -34,8 +34,11 @@ class Layout:
     """What the global branch sees, in photo pixels; starts at multiples of 16·2^Q."""
 
 
-def plan_layout(hole: BoolMask) -> Layout:
-    """The layout for `hole` (H, W), which must have hole pixels."""
+def plan_layout(hole: BoolMask, wanted_poolings: int | None = None) -> Layout:
+    """The layout for `hole` (H, W), which must have hole pixels.
+
+    Without `wanted_poolings`, Q is as large as it takes for the window to hold the hole and a quarter-patch around it.
+    """
     around = bounding_box(hole)
     if around is None:
         raise ValueError("There is no hole to lay patches over.")
@@ -43,11 +46,11 @@ def plan_layout(hole: BoolMask) -> Layout:
     rows = _spans(around.top, around.bottom, height)
     columns = _spans(around.left, around.right, width)
     boxes = [Box(left, top, right, bottom) for top, bottom in rows for left, right in columns]
-    poolings = 0
-    if len(rows) > 1 or len(columns) > 1:
+    poolings = wanted_poolings or 0
+    if wanted_poolings is None and (len(rows) > 1 or len(columns) > 1):
         reach = max(around.width, around.height) + 2 * OVERLAP
         poolings = min(MAX_POOLINGS, math.ceil(math.log2(reach / PATCH)))
-        poolings = min(poolings, max(0, int(math.log2(max(1, min(height, width) / (2 * ALIGN))))))
+    poolings = min(poolings, max(0, int(math.log2(max(1, min(height, width) / (2 * ALIGN))))))
     return Layout(
         tuple(box for box in boxes if hole[box.slices].any()),
         poolings,

@@ -15,7 +15,7 @@ from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import lattice
 
 STEPS = (64, 32, 16)
-"""Lattices of candidate windows in photo pixels; a finer one is tried where the coarser has no free window."""
+"""Lattices of candidate windows in photo pixels: the paper's, and finer ones for where it has no free window."""
 EXACT_EXPANSIONS: Mapping[str, int] = {**EXPANSIONS, "pool3": 4, "pool4": 4, "pool5": 4}
 """Growth of the hole that really covers what convolutions spread: one pixel for each of a stage's convolutions."""
 
@@ -35,16 +35,17 @@ class ReferenceTexture:
         self.taps = backbone.taps[: len(self.features)]
         self.mask = hole
 
-    def look_up(self, target: list[Tensor], size: tuple[int, int], hole: Tensor) -> Box | None:
+    def look_up(self, target: list[Tensor], size: tuple[int, int], hole: Tensor, step: int = STEPS[0]) -> Box | None:
         """The window of `size` (height, width) whose masked Gramians are nearest to those of `target` (section 3.2).
 
         `target` are the features of the patch, one (1, C, h, w) a tap, and `hole` (1, 1, height, width) its unknown
-        pixels: both sides of the comparison are masked alike. Ties go to the first in scan order. ``None`` where no
+        pixels: both sides of the comparison are masked alike. Windows are tried on a lattice of `step` pixels, on
+        finer ones where that has none. Ties go to the first in scan order. ``None`` where no
         window is free of the hole, or the patch has nothing known to compare.
         """
         windows: list[Box] = []
-        for step in STEPS:
-            windows = lattice(self.hole.shape, size, self.hole, step)
+        for each in (each for each in STEPS if each <= step):
+            windows = lattice(self.hole.shape, size, self.hole, each)
             if windows:
                 break
         if len(windows) <= 1:

@@ -26,6 +26,9 @@ TOLERANCE = 0.03
 EDGE_REACH = 8.0
 """Over how many pixels a copied piece is moved towards the colours at the hole's edge."""
 _ROUNDING = 1e-3
+_LEAST_SPREAD = 1e-4
+GOOD_FIT = 0.05
+"""A copy that is off by a smaller share is taken as it is: it continues the photo's pattern."""
 BAND, NARROWEST_BAND = 20, 3
 """How far from the hole's edge a copied start is made to fit, and when a hole is too narrow for it."""
 BAND_CONTEXT = 160
@@ -43,7 +46,11 @@ def start_of(job: FillInput, on_stage: Callable[[str, float], None]) -> tuple[Fl
     if start == "telea":
         return telea_start(job.image, job.mask), None
     if start == "copy":
-        copied, sources = copied_start(job.image, job.mask, job.seed, lambda: on_stage("Finding similar texture", 0.2))
+        copied, sources, misfit = copied_start(
+            job.image, job.mask, job.seed, lambda: on_stage("Finding similar texture", 0.2)
+        )
+        if misfit < GOOD_FIT:
+            return copied, sources
         return joined_to_edge(
             copied, sources, job.mask, job.seed, lambda share: on_stage("Joining it", 0.2 + 0.8 * share)
         )
@@ -72,7 +79,7 @@ def telea_start(image: FloatImage, hole: BoolMask) -> FloatImage:
 
 def copied_start(
     image: FloatImage, hole: BoolMask, seed: int, on_piece: Callable[[], None]
-) -> tuple[FloatImage, NDArray[np.int32]]:
+) -> tuple[FloatImage, NDArray[np.int32], float]:
     """The hole quilted from pieces of the known region, each chosen for the fit of its rim.
 
     Pieces are as large as the photo can supply: up to `LARGEST_PIECE` pixels, split in four where no place of the
@@ -80,20 +87,28 @@ def copied_start(
     equally well `seed` picks one. `on_piece` may raise to stop.
 
     Returns:
-        The picture (H, W, 3), and (H, W, 2): for each hole pixel the (y, x) it was copied from, -1 for none.
+        The picture (H, W, 3); (H, W, 2): for each hole pixel the (y, x) it was copied from, -1 for none; and how far
+        the pieces, if they went on, would be off around the hole: their mean squared difference from the photo
+        there, as a share of its variance.
     """
     sources = np.full((*hole.shape, 2), -1, np.int32)
     random = np.random.default_rng(seed)
     started = membrane(np.where(hole[..., np.newaxis], np.float32(0), image), hole)
     around = bounding_box(hole)
     if around is None:
-        return started, sources
+        return started, sources, 0.0
     written = np.zeros_like(hole)
     beyond = image.copy()
     for piece in _tiles(around, LARGEST_PIECE):
         _copy(started, beyond, sources, image, hole, written, piece, random, on_piece)
     joined = np.where(hole[..., np.newaxis], started, beyond)
-    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image), sources
+    rim = cv2.dilate(hole.astype(np.uint8), np.ones((2 * RIM + 1, 2 * RIM + 1), np.uint8)).astype(bool) & ~hole
+    misfit = 0.0
+    if rim.any():
+        misfit = float(
+            np.square(beyond - image)[rim].mean() / max(float(image[~hole].var(axis=0).mean()), _LEAST_SPREAD)
+        )
+    return np.where(hole[..., np.newaxis], soften_edge(joined, image, hole, EDGE_REACH), image), sources, misfit
 
 
 def joined_to_edge(
@@ -228,6 +243,14 @@ def _one_of(places: NDArray[np.bool_], random: np.random.Generator) -> tuple[int
     tops, lefts = np.nonzero(places)
     index = int(random.integers(len(tops)))
     return int(tops[index]), int(lefts[index])
+
+
+def as_copied(image: FloatImage, sources: NDArray[np.int32]) -> FloatImage:
+    """`image` (H, W, 3) with the very pixels that `sources` (H, W, 2) point to where they do."""
+    copied = image.copy()
+    there = sources[..., 0] >= 0
+    copied[there] = image[tuple(sources[there].T)]
+    return copied
 
 
 def shifted_window(sources: NDArray[np.int32], box: Box) -> Box | None:

@@ -22,6 +22,8 @@ TOLERANCE, PATIENCE = 0.08, 10
 GOOD_ENOUGH = 2e4
 """So is one whose Gramians differ from the reference's by about 3 % in the mean (of squared activations of 1): two
 windows of one natural texture differ by more, and to go on is to learn the window's accidents."""
+GOOD_AS_COPIED = 2e3
+"""The same for a patch whose reference is its own content before it was joined, from which it should hardly differ."""
 ACTIVE_MARGIN = 12
 SHADE_CELL = 4
 SHADING_WEIGHT = 1000.0

@@ -11,6 +11,8 @@ import { HOLE } from "./mask-raster.js";
 /** @typedef {{label: string, tiles: Map<number, Uint8Array>, bytes: number}} Step */
 
 export const TILE = 64;
+/** Four pixels of hole. */
+const ALL = 0xffffffff;
 const TILE_COST = (TILE * TILE) / 8 + 48;
 
 export class UndoStack {
@@ -22,6 +24,8 @@ export class UndoStack {
     this.mask = mask;
     this.most = most;
     this.columns = Math.ceil(mask.width / TILE);
+    /** The mask four pixels at a time, where its rows begin at whole words. Most of a mask is all hole or all known. */
+    this.words = mask.width % 4 === 0 ? new Uint32Array(mask.data.buffer, 0, mask.data.length >> 2) : null;
     /** @type {Step[]} */
     this.done = [];
     /** @type {Step[]} */
@@ -149,6 +153,7 @@ export class UndoStack {
    */
   #read(index) {
     const { left, top, right, bottom } = this.#tileRect(index);
+    const { words } = this;
     const { data, width } = this.mask;
     const bits = new Uint8Array((TILE * TILE) / 8);
     for (let y = top; y < bottom; y += 1) {
@@ -157,8 +162,14 @@ export class UndoStack {
       // Eight pixels to the byte at a time: a change of the whole mask reads every tile of it.
       for (let x = left; x < right; x += 8) {
         const end = Math.min(8, right - x);
+        const at = (row + x) >> 2;
+        const alike = words !== null && end === 8 && words[at] === words[at + 1];
         let byte = 0;
-        for (let i = 0; i < end; i += 1) byte |= /** @type {number} */ (data[row + x + i]) & (1 << i);
+        if (alike && (words[at] === 0 || words[at] === ALL)) {
+          byte = /** @type {number} */ (words[at]) & 255;
+        } else {
+          for (let i = 0; i < end; i += 1) byte |= /** @type {number} */ (data[row + x + i]) & (1 << i);
+        }
         bits[(base + x - left) >> 3] = byte;
       }
     }
@@ -171,13 +182,19 @@ export class UndoStack {
    */
   #write(index, bits) {
     const { left, top, right, bottom } = this.#tileRect(index);
+    const { words } = this;
     const { data, width } = this.mask;
     for (let y = top; y < bottom; y += 1) {
       const row = y * width;
       const base = (y - top) * TILE;
-      for (let x = left; x < right; x += 1) {
-        const bit = base + x - left;
-        data[row + x] = (/** @type {number} */ (bits[bit >> 3]) >> (bit & 7)) & 1 ? HOLE : 0;
+      for (let x = left; x < right; x += 8) {
+        const end = Math.min(8, right - x);
+        const byte = /** @type {number} */ (bits[(base + x - left) >> 3]);
+        if (words && end === 8 && (byte === 0 || byte === 255)) {
+          words[(row + x) >> 2] = words[((row + x) >> 2) + 1] = byte === 0 ? 0 : ALL;
+        } else {
+          for (let i = 0; i < end; i += 1) data[row + x + i] = (byte >> i) & 1 ? HOLE : 0;
+        }
       }
     }
   }
@@ -188,5 +205,6 @@ export class UndoStack {
  * @param {Uint8Array} b
  */
 function sameBits(a, b) {
-  return a.every((value, i) => value === b[i]);
+  for (let i = 0; i < a.length; i += 1) if (a[i] !== b[i]) return false;
+  return true;
 }

@@ -21,6 +21,12 @@ export class Bulk {
     this.api = api;
     this.feed = feed;
     this.selection = selection;
+    /** @type {Card[]} what the open question is about */
+    this.asked = [];
+    document.getElementById("erase-dialog")?.addEventListener("submit", (event) => {
+      const button = event.submitter;
+      void this.#answered(button instanceof HTMLButtonElement ? button.value : "keep");
+    });
     for (const button of document.querySelectorAll("dialog:not(#share-dialog) [data-close]")) {
       button.addEventListener("click", () => button.closest("dialog")?.close());
     }
@@ -82,23 +88,22 @@ export class Bulk {
 
   /** @param {Card[]} cards */
   erase(cards) {
-    const dialog = byId("erase-dialog", HTMLDialogElement);
+    this.asked = cards;
     const title = cards.length === 1 ? `“${cards[0]?.picture.title}”` : counted(cards.length, "picture", "pictures");
     byId("erase-name", HTMLElement).textContent = title;
-    dialog.returnValue = "keep";
-    dialog.showModal();
-    dialog.addEventListener(
-      "close",
-      () => {
-        if (dialog.returnValue !== "erase") return;
-        const next = neighbour(cards);
-        void this.#send("erase", cards, {}, () => {
-          this.#drop(cards, next);
-          toast(`${counted(cards.length, "picture is", "pictures are")} gone.`, "success");
-        });
-      },
-      { once: true },
-    );
+    byId("erase-dialog", HTMLDialogElement).showModal();
+  }
+
+  /** @param {string} answer of the dialog's form: its “close” comes late, perhaps after the next question was asked */
+  async #answered(answer) {
+    const cards = this.asked;
+    this.asked = [];
+    if (answer !== "erase" || cards.length === 0) return;
+    const next = neighbour(cards);
+    await this.#send("erase", cards, {}, () => {
+      this.#drop(cards, next);
+      toast(`${counted(cards.length, "picture is", "pictures are")} gone.`, "success");
+    });
   }
 
   openTags() {

@@ -7,7 +7,7 @@
  * @typedef {{type: "job.state", job: Job}} JobState
  * @typedef {{type: "job.progress", job: string, attempt: number, seq: number, stage: string, fraction: number,
  *   steps_done: number | null, steps_total: number | null, seconds_left: number | null,
- *   preview: Preview | null}} JobProgress
+ *   losses: Record<string, number> | null, preview: Preview | null}} JobProgress
  * @typedef {{type: "error", code: string, message: string, job: string | null}} SocketError
  * @typedef {{type: "notification", unread: number, notification: Notice | null}} Notified
  * @typedef {{type: "pong"}} Pong

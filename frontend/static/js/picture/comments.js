@@ -80,7 +80,7 @@ export class Comments {
    * @param {number | null} number of its thread
    */
   #comment(comment, number) {
-    const head = make("p", { class: "comment__head" }, make("b", {}, comment.author.name), timeAgo(comment.created_at));
+    const head = make("p", { class: "comment__head" }, make("b", {}, comment.author?.name ?? "Somebody who left"), timeAgo(comment.created_at));
     if (comment.edited_at) head.append(" · changed");
     if (comment.settled_at) head.append(make("span", { class: "badge badge--success" }, "Settled"));
     if (number !== null) {
@@ -93,7 +93,7 @@ export class Comments {
       where.addEventListener("click", () => this.onShow(comment.version));
       head.append(where);
     }
-    if (comment.author.id === this.page.me && !this.page.reviews.comments.some((each) => each.thread === comment.id)) {
+    if (comment.author?.id === this.page.me && !this.page.reviews.comments.some((each) => each.thread === comment.id)) {
       const remove = make("button", { class: "button button--quiet", type: "button" }, "Delete");
       remove.addEventListener("click", () => void this.#remove(comment));
       head.append(remove);

@@ -35,3 +35,5 @@ class Command(BaseCommand):
         for name in demo.people:
             roles = [f"{members[name].label} of {team}" for team, members in TEAMS.items() if name in members]
             self.stdout.write(f"  {name:<8} {', '.join(roles) or 'runs the site'}")
+        for line in demo.lines:
+            self.stdout.write(f"There is {line}")
