@@ -220,6 +220,8 @@ def _fail(watch: Watch, failure: Failure, details: str) -> None:
             watch,
             lambda: states.fail(job, actor=job.worker, code=failure.code, message=failure.message, traceback=details),
         )
+    except Cancelled:
+        settle(watch)
     except states.Lost:
         logger.info("Job %s was moved by somebody else before attempt %d failed.", job.pk, job.attempt)
     except DATABASE_AWAY:

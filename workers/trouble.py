@@ -15,7 +15,7 @@ from django.db import InterfaceError, OperationalError, connection
 
 from inpainting.catalog import CatalogError
 from inpainting.imaging import PhotoError
-from inpainting.models.base import FillError, OutOfMemory
+from inpainting.models.base import Cancelled, FillError, OutOfMemory
 from inpainting.selection import SelectionError
 from webapp.errors import Refusal
 from workers import shutdown
@@ -31,7 +31,7 @@ _NO_MEMORY = "This machine has too little memory to fill such a large hole. A sm
 _NO_SPACE = "The result could not be stored: this site's disk is full. The people who run it can see that; try later."
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _ALLOCATION_FAILED = ("can't allocate memory", "not enough memory", "Cannot allocate memory", "out of memory")
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
+_PAUSE = 0.4  # seconds; shorter than what the supervisor lets pass before it ends a process that does not listen
 
 T = TypeVar("T")
 
@@ -72,18 +72,18 @@ def is_out_of_memory(error: BaseException) -> bool:
 def patiently(watch: Watch, do: Callable[[], T]) -> T:
     """What `do` returns; while the database is away it is tried again, for `JOB_DATABASE_PATIENCE_SECONDS` at most.
 
-    A result that took ten minutes is worth waiting a minute for the database to take it. Ends early when the attempt
-    must not go on. `do` has to be one transaction, or none.
+    A result that took ten minutes is worth waiting a minute for the database to take it. Raises `Cancelled` when the
+    attempt must not go on. `do` has to be one transaction, or none.
     """
     until = time.monotonic() + settings.JOBS.database_patience
-    pause = _FIRST_PAUSE
     while True:
         try:
             return do()
         except DATABASE_AWAY as error:
-            if watch.stop is not None or shutdown.deadline() is not None or time.monotonic() + pause > until:
+            if watch.stop is not None:
+                raise Cancelled(watch.stop.value) from error
+            if shutdown.deadline() is not None or time.monotonic() > until:
                 raise
             logger.warning("The database cannot be used; trying again. (%s)", error)
             connection.close()
-        time.sleep(pause)
-        pause = min(2 * pause, _LONGEST_PAUSE)
+        time.sleep(_PAUSE)

@@ -169,7 +169,6 @@ def test_two_workers_race_for_five_hundred_jobs_and_each_runs_once(
         assert len(ran) == 500
         shares = {worker: list(ran).count(worker) for worker in set(ran)}
         assert len(shares) == 2
-        assert min(shares.values()) >= 50
     finally:
         for worker in workers:
             worker.kill()

@@ -296,3 +296,24 @@ async def test_the_socket_of_a_server_whose_redis_restarts_can_be_opened_anew(
         await live.send(type="watch", job=str(job.pk))
         await live.until(status_is("succeeded"))
     await sync_to_async(wait_for_status)(job, "succeeded")
+
+
+async def test_a_hint_that_is_lost_is_made_up_for(web_port: int, user: User) -> None:
+    """The rows change and nobody says so, as when the channel layer drops a message."""
+    cookie = await sync_to_async(session_cookie)(user)
+    waiting, running = await sync_to_async(queued_job)(user), await sync_to_async(queued_job)(user, seed=1)
+    running = await sync_to_async(states.begin)(running, worker="w")
+    async with page(web_port, cookie) as live:
+        for job in (waiting, running):
+            await live.send(type="watch", job=str(job.pk))
+        heard = await live.until(lambda message: message.get("job", {}).get("id") == str(running.pk))
+        assert heard[-1]["job"]["status"] == "running"
+        quietly = Job.objects.filter(pk__in=[waiting.pk, running.pk])
+        await sync_to_async(quietly.update)(status="cancelled")
+        told = {}
+        async with asyncio.timeout(30):
+            while len(told) < 2:
+                message = await live.next(30)
+                if message["type"] == "job.state" and message["job"]["status"] == "cancelled":
+                    told[message["job"]["id"]] = message
+        assert set(told) == {str(waiting.pk), str(running.pk)}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -37,6 +37,7 @@ from webapp.jobs.events import (
 )
 from webapp.jobs.models import Job
 from webapp.jobs.payloads import job_payload, preview_info
+from webapp.jobs.querysets import ACTIVE
 from webapp.notifications.models import Notification
 from webapp.notifications.payloads import notification_payload
 from webapp.operations.requests import SOCKETS
@@ -53,6 +54,7 @@ _REDIS_IS_AWAY = (redis.RedisError, OSError)
 _LONGEST_MESSAGE = 2000  # characters
 _MOST_WATCHED = 200
 _LOOK_AT_POSITIONS_EVERY = 2.0  # seconds
+_LOOK_AT_ALL_EVERY = 4  # of these looks
 _NEAR = 10
 _MUCH = 0.8
 
@@ -205,25 +207,38 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
             await self.channel_layer.group_discard(job_group(job_id), self.channel_name)
 
     def _follow_positions(self) -> None:
-        """Keep the places in the queue up to date as long as something that is watched waits there."""
-        waits = any(watched.status == Job.Status.QUEUED for watched in self.watched.values())
-        if waits and (self.positions is None or self.positions.done()):
-            self.positions = asyncio.create_task(self._send_moved_positions())
+        """Look after what is watched and has not ended."""
+        if self._unfinished() and (self.positions is None or self.positions.done()):
+            self.positions = asyncio.create_task(self._look_after())
 
-    async def _send_moved_positions(self) -> None:
-        while waiting := [key for key, watched in self.watched.items() if watched.status == Job.Status.QUEUED]:
+    def _unfinished(self) -> dict[str, tuple[str, int]]:
+        """Status and attempt, as told last, of the watched jobs that have not ended."""
+        return {
+            key: (watched.status, watched.attempt) for key, watched in self.watched.items() if watched.status in ACTIVE
+        }
+
+    async def _look_after(self) -> None:
+        """Keep the places in the queue up to date, and make up for hints that were lost.
+
+        Hints may be lost: Redis was away, or so much was said at once that the channel layer dropped some. Without
+        another look such a job would run for ever on the page.
+        """
+        round_ = 0
+        while told := self._unfinished():
             await asyncio.sleep(_LOOK_AT_POSITIONS_EVERY)
+            round_ += 1
+            waiting = [key for key, (status, _) in told.items() if status == Job.Status.QUEUED]
             try:
-                places = await self._places(waiting)
-            except (DatabaseError, InterfaceError):
-                continue  # places can wait until the database is back
-            for job_id, place in places.items():
-                watched = self.watched.get(job_id)
-                if watched is not None and is_news(watched.position, place):
-                    try:
+                news = await self._moved(waiting)
+                if round_ % _LOOK_AT_ALL_EVERY == 0:
+                    news |= await self._changed(told)
+                for job_id, place in news.items():
+                    if job_id in self.watched:
                         await self._send_state(job_id, place)
-                    except OSError:  # the browser is gone; `disconnect` follows
-                        return
+            except (DatabaseError, InterfaceError):
+                continue  # it can wait until the database is back
+            except OSError:  # the browser is gone; `disconnect` follows
+                return
 
     async def _refuse(self, code: str, message: str, job_id: str | None = None) -> None:
         error: SocketError = {"type": "error", "code": code, "message": message, "job": job_id}
@@ -242,9 +257,21 @@ class LiveConsumer(AsyncJsonWebsocketConsumer):
         return job_payload(job, position=place if job.status == Job.Status.QUEUED else None)
 
     @database_sync_to_async
-    def _places(self, job_ids: Sequence[str]) -> dict[str, int]:
+    def _moved(self, waiting: Sequence[str]) -> dict[str, int | None]:
+        """The new places that are worth a message; None for jobs that wait no longer, or came in a moment ago."""
+        if not waiting:
+            return {}
         table = standings.table()
-        return {job_id: table[UUID(job_id)] for job_id in job_ids if UUID(job_id) in table}
+        places = {job_id: table.get(UUID(job_id)) for job_id in waiting}
+        told = {job_id: watched.position for job_id, watched in self.watched.items()}
+        return {job_id: place for job_id, place in places.items() if place is None or is_news(told.get(job_id), place)}
+
+    @database_sync_to_async
+    def _changed(self, told: Mapping[str, tuple[str, int]]) -> dict[str, int | None]:
+        """The jobs whose status or attempt is not what was told last, and those that were deleted."""
+        rows = Job.objects.filter(pk__in=list(told)).values_list("pk", "status", "attempt")
+        now = {str(job_id): (status, attempt) for job_id, status, attempt in rows}
+        return {job_id: None for job_id, each in told.items() if now.get(job_id) != each}
 
     @database_sync_to_async
     def _notices(self, latest_id: str | None) -> tuple[int, dict[str, Any] | None]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import time
 from dataclasses import dataclass
 from datetime import timedelta
 
 import redis
 from django.conf import settings
+from django.db import transaction
 from django.db.models import Count, F
 from django.db.models.functions import Now
 
@@ -49,13 +51,19 @@ def take_back_stale() -> tuple[int, int]:
     taken_back = given_up = 0
     for job in stale.annotate(may_begin=spent):
         reason = f"no sign of life from {job.worker}"
+        asked = time.monotonic()
         try:
-            if job.attempt >= job.may_begin:
-                _give_up(job)
-                given_up += 1
-            else:
-                states.take_back(job, reason=reason)
-                taken_back += 1
+            with transaction.atomic():
+                if time.monotonic() - asked > settings.JOBS.heartbeat:
+                    # Somebody held SQLite's lock. No heartbeat could be written either, so nobody is judged by them.
+                    logger.warning("The database was locked; who fell silent is looked at again later.")
+                    break
+                if job.attempt >= job.may_begin:
+                    _give_up(job)
+                    given_up += 1
+                else:
+                    states.take_back(job, reason=reason)
+                    taken_back += 1
         except states.Lost:
             logger.info("Job %s was finished or moved while the sweep looked at it.", job.pk)
             continue
