@@ -50,7 +50,7 @@ def given(photos: Path, out: Path) -> list[str]:
     ]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # the slow test comes after those of other modules
 def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Photos of several formats; one name that HTML must escape."""
     folder = tmp_path_factory.mktemp("photos")
@@ -68,7 +68,7 @@ def numbers(report: Path) -> list[dict[str, str]]:
         return [{key: value for key, value in row.items() if key not in _TIMED} for row in csv.DictReader(file)]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")  # the slow test comes after those of other modules
 def report(photos: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole evaluation, never interrupted."""
     out = tmp_path_factory.mktemp("report") / "whole"
