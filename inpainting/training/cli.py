@@ -57,6 +57,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     export.add_argument("run_folder", type=Path, metavar="RUN", help="for example runs/tta")
     export.add_argument("--checkpoint", choices=("best", "last"), default="best")
     export.add_argument("--pack", type=Path, metavar="DIR", help="the pack whose validation photos are measured")
+    export.add_argument(
+        "--show", type=Path, metavar="DIR", help="photos for the card's picture (default: validation's)"
+    )
     export.set_defaults(run=_later("export_command"))
     add = deeds.add_parser("add", help="add published weights that you have: VGG, LPIPS, FID's Inception")
     add.add_argument("backbone", choices=("vgg16", "vgg19", "lpips", "inception"))

@@ -138,7 +138,7 @@ def verify_command(options: argparse.Namespace) -> int:
 def export_command(options: argparse.Namespace) -> int:
     """Write weights and card into the package."""
     pack = PhotoPack(options.pack or options.run_folder / "pack")
-    path = export(options.run_folder, pack, checkpoint=options.checkpoint, say=_say)
+    path = export(options.run_folder, pack, checkpoint=options.checkpoint, show=options.show, say=_say)
     print(f"Wrote {path} and {path.with_suffix('.md').name}.")
     return OK
 

@@ -23,7 +23,7 @@ from inpainting.training.checkpoints import CheckpointError, load_checkpoint, un
 from inpainting.training.pack import PhotoPack
 from inpainting.training.recipe import Recipe
 from inpainting.training.recipes import make_recipe
-from inpainting.training.validation import RGB, Case, fill_cases, scores, sheet, validation_cases
+from inpainting.training.validation import RGB, Case, fill_cases, folder_cases, scores, sheet, validation_cases
 from inpainting.weights.loading import write_weights
 
 SIDE = 256
@@ -66,12 +66,19 @@ class Measured:
 
 
 def export(
-    run: Path, pack: PhotoPack, *, checkpoint: str = "best", out: Path = WEIGHTS_DIR, say: Callable[[str], None] = print
+    run: Path,
+    pack: PhotoPack,
+    *,
+    checkpoint: str = "best",
+    out: Path = WEIGHTS_DIR,
+    show: Path | None = None,
+    say: Callable[[str], None] = print,
 ) -> Path:
     """Write weights and card of `run` to `out`; returns the weights file.
 
-    The averaged (EMA) weights of `checkpoint` (``best`` or ``last``) are taken. Measured are the written file's own
-    results on the pack's validation photos. Raises `CheckpointError` with a sentence.
+    The card's picture is made of the photos in the folder `show`, or else of validation photos: a card that is passed
+    on needs photos that may be. The averaged (EMA) weights of `checkpoint` (``best`` or ``last``) are taken. Measured
+    are the written file's own results on the pack's validation photos. Raises `CheckpointError` with a sentence.
     """
     tensors, facts = load_checkpoint(run / checkpoint)
     wishes = facts["recipe"]
@@ -89,6 +96,9 @@ def export(
     results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
     measured = measure(cases, results)
     _write_card(out, path, recipe, facts, measured, sha256)
+    if show is not None:
+        cases = folder_cases(show, cases[0].photo.shape[0], box=recipe.hole_box)
+        results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
     cv2.imwrite(
         str(out / f"{recipe.key}.jpg"), sheet(cases, results, most=8)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82]
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import cv2
 import numpy as np
@@ -13,9 +14,10 @@ from torch import Tensor
 
 from inpainting.evaluation.metrics import l1_mean, psnr, ssim
 from inpainting.holes import sample_hole
+from inpainting.imaging import decode, to_display
 from inpainting.models.base import BoolMask
 from inpainting.training.batches import to_signed
-from inpainting.training.pack import PhotoPack
+from inpainting.training.pack import PhotoPack, find_photos
 
 RGB = NDArray[np.uint8]
 _SALT = 20121109
@@ -43,22 +45,33 @@ def validation_cases(
 
     A hole depends only on the photo's place in the list, `side` and the range, so scores of different runs compare.
     """
-    cases = []
-    for row, number in enumerate(pack.numbers("validation")[:most]):
-        pixels = pack.pixels(number)
-        short = min(pixels.shape[:2])
-        top, left = (pixels.shape[0] - short) // 2, (pixels.shape[1] - short) // 2
-        square = pixels[top : top + short, left : left + short]
-        method = cv2.INTER_AREA if short > side else cv2.INTER_CUBIC
-        photo = np.asarray(cv2.resize(square, (side, side), interpolation=method), np.uint8)
-        rng = np.random.default_rng([_SALT, row, side])
-        if box is None:
-            hole = sample_hole(rng, side, side, low=low, high=high, kinds=("brush",))
-        else:
-            hole = np.zeros((side, side), np.bool_)
-            hole[box[0] : box[1], box[0] : box[1]] = True
-        cases.append(Case(pack.photos[number].name, photo, hole))
-    return cases
+    return [
+        _case(pack.photos[number].name, pack.pixels(number), row, side, low, high, box)
+        for row, number in enumerate(pack.numbers("validation")[:most])
+    ]
+
+
+def folder_cases(folder: Path, side: int, *, most: int = 8, box: tuple[int, int] | None = None) -> list[Case]:
+    """The same of the first photos in `folder`, by name; raises `PhotoError` for one that cannot be read."""
+    return [
+        _case(path.name, np.asarray(to_display(decode(path.read_bytes())).convert("RGB")), row, side, 0.1, 0.4, box)
+        for row, path in enumerate(find_photos([folder])[:most])
+    ]
+
+
+def _case(name: str, pixels: RGB, row: int, side: int, low: float, high: float, box: tuple[int, int] | None) -> Case:
+    short = min(pixels.shape[:2])
+    top, left = (pixels.shape[0] - short) // 2, (pixels.shape[1] - short) // 2
+    square = pixels[top : top + short, left : left + short]
+    method = cv2.INTER_AREA if short > side else cv2.INTER_CUBIC
+    photo = np.asarray(cv2.resize(square, (side, side), interpolation=method), np.uint8)
+    rng = np.random.default_rng([_SALT, row, side])
+    if box is None:
+        hole = sample_hole(rng, side, side, low=low, high=high, kinds=("brush",))
+    else:
+        hole = np.zeros((side, side), np.bool_)
+        hole[box[0] : box[1], box[0] : box[1]] = True
+    return Case(name, photo, hole)
 
 
 Fill = Callable[[Tensor, Tensor], Tensor]

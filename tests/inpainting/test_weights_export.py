@@ -19,7 +19,7 @@ from inpainting.training.cli import add_commands
 from inpainting.training.export import export
 from inpainting.training.pack import PhotoPack
 from inpainting.training.recipes import make_recipe
-from inpainting.training.validation import fill_cases, scores, validation_cases
+from inpainting.training.validation import fill_cases, folder_cases, scores, validation_cases
 from inpainting.weights.loading import WeightsError, load_into, read_weights
 
 ROOT = Path(__file__).parents[2]
@@ -81,6 +81,18 @@ def test_exported_weights_give_the_figures_of_their_card(run: Path, tmp_path: Pa
     assert f"{card['validation']['peers']['Telea']['psnr']:.3f}" in text
     assert "Not** better" in text  # five steps beat nobody
     assert (tmp_path / "lbp.jpg").stat().st_size > 10_000
+
+
+def test_a_card_can_show_photos_that_may_be_passed_on(tmp_path: Path) -> None:
+    shown = np.zeros((90, 120, 3), np.uint8)
+    shown[:, 40:] = 200
+    cv2.imwrite(str(tmp_path / "b.png"), shown)
+    cv2.imwrite(str(tmp_path / "a.png"), 255 - shown)
+    first, second = folder_cases(tmp_path, 64)
+    assert (first.name, second.name) == ("a.png", "b.png")
+    assert first.photo.shape == (64, 64, 3)
+    assert 0.1 <= first.hole.mean() <= 0.4
+    assert first.photo[32, 60, 0] == 55
 
 
 @pytest.mark.slow

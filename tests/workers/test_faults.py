@@ -165,17 +165,27 @@ def test_a_database_locked_for_seconds_delays_and_nothing_else(worker: Process, 
     survive_an_outage(user, hold_the_write_lock())
 
 
+def holder(job: Job, workers: list[Process]) -> Process:
+    """The one of `workers` that `job` runs in."""
+    pid = int(stored(job).worker.rpartition(":")[2])
+    return next(worker for worker in workers if pid in (worker.pid, *children(worker.pid)))
+
+
 def test_a_deploy_replaces_workers_under_way(sweeper: None, redis_server: RedisServer, user: User) -> None:
     """One worker after the other is told to stop while jobs keep coming: each ends its job in time or hands it back."""
     workers = [started_worker("batch", JOB_SHUTDOWN_GRACE_SECONDS="1")]
-    jobs = [submit(user, model="patchmatch", **SOME_SECONDS)]
+    jobs: list[Job] = []
     try:
-        wait_until(lambda: stored(jobs[0]).fraction > 0, what="the first job makes progress")
         for generation in range(2):
-            jobs += [submit(user, seed=10 * generation + place) for place in range(6)]
             workers.append(started_worker("batch", JOB_SHUTDOWN_GRACE_SECONDS="1"))
+            jobs += [submit(user, seed=10 * generation + place) for place in range(6)]
+            long = submit(user, model="patchmatch", seed=generation, **SOME_SECONDS)
+            jobs.append(long)
+            wait_until(lambda long=long: stored(long).fraction > 0, what="the long job makes progress")  # type: ignore[misc]
             began = time.monotonic()
-            workers[generation].stop(seconds=10)
+            busy = holder(long, workers)
+            workers.remove(busy)
+            busy.stop(seconds=10)
             assert time.monotonic() - began < 8
         ended = all_succeed_once(jobs, attempts=None)
         assert all(job.attempt == 1 + job.handed_back for job in ended), "a stop cost an attempt"

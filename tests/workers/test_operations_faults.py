@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 import pytest
+from django.db import transaction
 
 from tests.workers.conftest import RedisServer, painted, redis_answers, started_worker, stored, wait_for_status
 from tests.workers.processes import Process, wait_until
@@ -113,12 +114,16 @@ def test_two_workers_race_for_a_hundred_jobs_and_each_runs_once(
 ) -> None:
     people = [User.objects.create_user(f"person-{number}") for number in range(5)]
     jobs = []
-    for person in people:
-        version, mask = painted(person, side=32, hole=8)
-        for seed in range(20):
-            jobs.append(submit_job(person, version, mask, model="telea", params={}, seed=seed, queue="batch")[0])
+    # Both are ready before there is work: else the first might be done before the second has started.
     workers = [started_worker("batch"), started_worker("batch")]
     try:
+        material = [(person, *painted(person, side=32, hole=8)) for person in people]
+        with transaction.atomic():  # all at once
+            for person, version, mask in material:
+                for seed in range(20):
+                    jobs.append(
+                        submit_job(person, version, mask, model="telea", params={}, seed=seed, queue="batch")[0]
+                    )
         ids = [job.pk for job in jobs]
         wait_until(
             lambda: not Job.objects.filter(pk__in=ids, status__in=["queued", "running"]).exists(),
