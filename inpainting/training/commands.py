@@ -13,7 +13,7 @@ import torch
 
 from inpainting.backbones.efficientnet_lite import BackboneError
 from inpainting.backbones.vgg import add_vgg_file
-from inpainting.catalog import ENTRIES, WEIGHTS_DIR
+from inpainting.catalog import CONTENT_WEIGHTS, ENTRIES, WEIGHTS_DIR
 from inpainting.evaluation.inception import add_inception_file
 from inpainting.evaluation.lpips import add_lpips_file
 from inpainting.models.base import FillError
@@ -103,17 +103,18 @@ def train_command(options: argparse.Namespace) -> int:
 
 @_answering
 def list_command(options: argparse.Namespace) -> int:
-    """One line a model that needs weights: whether they are here, their size, their card's figures."""
-    for entry in ENTRIES:
-        for name in entry.weights:
-            path = WEIGHTS_DIR / name
-            if not path.is_file():
-                print(f"{name:24} not here: {entry.title} is untrained")
-                continue
-            card = path.with_suffix(".json")
-            scores = json.loads(card.read_text(encoding="utf-8"))["validation"]["scores"] if card.is_file() else {}
-            figures = ", ".join(f"{metric} {value:.3f}" for metric, value in scores.items()) or "no card"
-            print(f"{name:24} {path.stat().st_size / 1e6:.1f} MB  {entry.title}: {figures}")
+    """One line a weights file that a model needs or can use: whether it is here, its size, its card's figures."""
+    users = {name: entry.title for entry in ENTRIES for name in entry.weights}
+    users[CONTENT_WEIGHTS] = "content network of MNPS"
+    for name, user in users.items():
+        path = WEIGHTS_DIR / name
+        if not path.is_file():
+            print(f"{name:24} not here: {user} is untrained")
+            continue
+        card = path.with_suffix(".json")
+        scores = json.loads(card.read_text(encoding="utf-8"))["validation"]["scores"] if card.is_file() else {}
+        figures = ", ".join(f"{metric} {value:.3f}" for metric, value in scores.items()) or "no card"
+        print(f"{name:24} {path.stat().st_size / 1e6:.1f} MB  {user}: {figures}")
     return OK
 
 
