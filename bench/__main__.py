@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from bench import editor, gallery, load, metrics, models, optimising, studio
+from bench import detail, editor, gallery, load, metrics, models, optimising, studio
 from bench.report import BenchError
 
 PARTS = {
@@ -17,6 +17,7 @@ PARTS = {
     "optimising": (optimising, "the optimising models beside plain transcriptions of their papers"),
     # Last: it sets up the website inside this process.
     "gallery": (gallery, "pages of a gallery of many pictures"),
+    "detail": (detail, "fine detail taken from the photo against bicubic enlargement"),
 }
 
 
