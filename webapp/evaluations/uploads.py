@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import lzma
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -101,7 +103,7 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
                 if len(content) != entry.file_size:
                     raise Refusal("bad_zip", f"{_plain(name)} is damaged.", status=422)
                 yield NewPhoto(_plain(entry.filename), content)
-    except (zipfile.BadZipFile, NotImplementedError, EOFError, OSError, RuntimeError):
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError):
         raise Refusal("bad_zip", f"{_plain(name)} cannot be read as a zip archive.", status=422) from None
 
 
