@@ -135,6 +135,8 @@ def test_importing_by_key_asks_for_a_file(editor: EditorPage) -> None:
     half[:, :480] = 255
     Image.fromarray(half).save(mask, "PNG")
     with editor.page.expect_file_chooser() as chooser:
+        # Until the browser hands its choosers over, it closes them at once: a look at the page comes after that.
+        assert editor.hole_pixels == 0
         editor.press("Shift+O")
     chooser.value.set_files([{"name": "mask.png", "mimeType": "image/png", "buffer": mask.getvalue()}])
     expect(editor.page.locator("#stage-status")).to_have_text("Mask imported")
