@@ -40,6 +40,18 @@ class Refusal(Exception):
         self.status = status
 
 
+def refusal_response(refusal: Refusal) -> HttpResponse:
+    """The JSON answer for a refusal."""
+    return _with_patience(JsonResponse({"code": refusal.code, "message": refusal.message}, status=refusal.status))
+
+
+def _with_patience(response: HttpResponse) -> HttpResponse:
+    """With the seconds after which to come back, where coming back helps."""
+    if response.status_code == HTTPStatus.SERVICE_UNAVAILABLE:
+        response["Retry-After"] = "5"
+    return response
+
+
 def not_found() -> Refusal:
     """What everybody gets who asks for something that does not exist or belongs to somebody else."""
     code, message = _SENTENCES[404]
@@ -65,9 +77,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         response: HttpResponse = error_response(status)
     else:
         response = HttpResponse(get_template("500.html").render(), status=status)
-    if away:
-        response["Retry-After"] = "5"
-    return response
+    return _with_patience(response)
 
 
 class ErrorsMiddleware(MiddlewareMixin):
@@ -81,11 +91,10 @@ class ErrorsMiddleware(MiddlewareMixin):
         if not isinstance(exception, Refusal):
             return None
         if request.path.startswith(API_PREFIX):
-            body = {"code": exception.code, "message": exception.message}
-            return JsonResponse(body, status=exception.status)
+            return refusal_response(exception)
         template = select_template([f"{exception.status}.html", "400.html"])
         page = template.render({"message": exception.message, "code": exception.code}, request)
-        return HttpResponse(page, status=exception.status)
+        return _with_patience(HttpResponse(page, status=exception.status))
 
     def process_response(self, request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.status_code < 400 or not request.path.startswith(API_PREFIX) or _has_error_body(response):

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import tempfile
 import threading
 import time
 import zipfile
+from http import HTTPStatus
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from inpainting.catalog import CatalogError
-from inpainting.evaluation.cases import SIZES, PlannedPhoto
+from inpainting.evaluation.cases import SIZES, PlannedPhoto, Size, size_text
 from inpainting.evaluation.commands import write_report
 from inpainting.evaluation.contestants import parse_contestants
 from inpainting.evaluation.features import Viewer
@@ -27,9 +27,10 @@ from inpainting.evaluation.store import Store
 from inpainting.files import UsageError
 from inpainting.imaging import PhotoError
 from inpainting.models.base import Cancelled, FillError
-from webapp.evaluations import services, states
+from webapp.errors import Refusal
+from webapp.evaluations import rights, services, states
 from webapp.evaluations.models import Evaluation, EvaluationFile, Unit
-from webapp.photos.files import new_files, read_file, remove_file, write_file
+from webapp.photos.files import new_files, open_file, remove_file, write_file
 from workers import shutdown
 from workers.rest import rest_while_drained
 
@@ -76,6 +77,12 @@ class EvaluationRunner:
                     _settle(states.hand_back, unit)
             except states.Lost:
                 logger.info("Unit %s was cancelled or moved; its result is dropped.", unit.pk)
+            except Refusal as refusal:
+                if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                    # Nothing is wrong with the unit: the sweep takes it back in a while, and it is tried again.
+                    logger.error("Unit %s is left to be tried again: %s", unit.pk, refusal.message)
+                else:
+                    _settle(states.fail, unit, refusal.message)
             except (FillError, PhotoError, CatalogError, ProtocolError, UsageError) as error:
                 _settle(states.fail, unit, str(error))
             except Exception:
@@ -89,24 +96,34 @@ class EvaluationRunner:
             run.add_photo(_planned(unit, Path(folder)))
             if run.outcome.skipped:
                 raise PhotoError(run.outcome.skipped[0]["why"])
-            archive = _packed(Path(folder))
-        with new_files(), transaction.atomic():
-            write_file(unit.outcome, ".zip", archive)
-            states.finish(unit, outcome=unit.outcome.name)
+            # Results at full size are hundreds of megabytes: from file to file, never as a whole in memory.
+            with _packed(Path(folder)).open("rb") as archive, new_files(), transaction.atomic():
+                write_file(unit.outcome, ".zip", archive)
+                states.finish(unit, outcome=unit.outcome.name)
 
     def _make_report(self, unit: Unit, pulse: Pulse) -> None:
         """Bring the rows of all photos together; what the units computed is found there and not computed again."""
         evaluation = unit.evaluation
         photos = list(evaluation.units.filter(kind=Unit.Kind.PHOTO).order_by("position"))
+        teams: set[str] = set()
         with tempfile.TemporaryDirectory(prefix="reweave-report-") as folder:
             run = self._new_run(evaluation, Path(folder), pulse)
             for each in photos:
                 if each.state == Unit.State.FAILED:
                     run.outcome.skipped.append({"photo": each.name, "why": each.error})
                     continue
-                with zipfile.ZipFile(io.BytesIO(read_file(each.outcome))) as archive:
+                try:
+                    photo = _planned(each, Path(folder))
+                    teams.update(rights.teams_of(each))
+                except Refusal as refusal:
+                    if refusal.status == HTTPStatus.SERVICE_UNAVAILABLE:
+                        raise
+                    # Whoever asked was in the picture's team when it was measured, and is not any more.
+                    run.outcome.skipped.append({"photo": each.name, "why": refusal.message})
+                    continue
+                with open_file(each.outcome) as stream, zipfile.ZipFile(stream) as archive:
                     archive.extractall(folder)  # of our own making
-                run.add_photo(_planned(each, Path(folder)))
+                run.add_photo(photo)
             if not run.outcome.cases:
                 raise UsageError("No photo could be evaluated, so there is nothing to report.")
             pulse.say("Writing the report", 0.9)
@@ -124,7 +141,7 @@ class EvaluationRunner:
                 write_file(row.file, f".{name.rpartition('.')[2]}", data)
                 row.save(force_insert=True)
             states.finish(unit)
-            states.complete(evaluation, summary)
+            states.complete(evaluation, summary, teams=sorted(teams))
         for each in photos:  # the report has all that is shown
             if each.outcome:
                 name = each.outcome.name or ""
@@ -201,7 +218,7 @@ def settings_of(evaluation: Evaluation) -> dict[str, Any]:
     protocol = get_protocol(evaluation.protocol)
     return {
         "size": evaluation.size,
-        "size_text": f"centre squares at {evaluation.size} × {evaluation.size} px",
+        "size_text": size_text(_size_of(evaluation)),
         "protocol": protocol.key,
         "holes_text": protocol.title,
         "holes_description": protocol.description,
@@ -215,21 +232,24 @@ def _planned(unit: Unit, folder: Path) -> PlannedPhoto:
     place = folder / "photos" / f"{unit.position:05d}"
     place.mkdir(parents=True, exist_ok=True)
     path = place / unit.name.replace("/", "_").replace("\0", "_")
-    path.write_bytes(read_file(unit.photo))
+    path.write_bytes(rights.read_photo(unit))
     evaluation = unit.evaluation
     protocol = get_protocol(evaluation.protocol)
-    size = next(size for size in SIZES if size == evaluation.size)
-    return PlannedPhoto(path.stem, path, size, protocol, None, evaluation.seed)
+    return PlannedPhoto(path.stem, path, _size_of(evaluation), protocol, None, evaluation.seed)
 
 
-def _packed(folder: Path) -> bytes:
-    """The store below `folder` as an archive; PNG files do not get smaller."""
-    out = io.BytesIO()
-    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+def _size_of(evaluation: Evaluation) -> Size:
+    return next(size for size in SIZES if size == evaluation.size)
+
+
+def _packed(folder: Path) -> Path:
+    """The store below `folder` as an archive beside it; PNG files do not get smaller."""
+    packed = folder / "outcome.zip"
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as archive:
         for path in sorted((folder / "store").rglob("*")):
             if path.is_file():
                 archive.write(path, path.relative_to(folder))
-    return out.getvalue()
+    return packed
 
 
 def _report_files(run: Run, summary: dict[str, Any], folder: Path) -> list[tuple[str, str, bytes]]:

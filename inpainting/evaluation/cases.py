@@ -23,6 +23,11 @@ Size = Literal["256", "512", "full"]
 SIZES: tuple[Size, ...] = ("256", "512", "full")
 
 
+def size_text(size: Size) -> str:
+    """How reports name it."""
+    return "full size" if size == "full" else f"centre squares at {size} × {size} px"
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Case:
     """One photo with one hole."""

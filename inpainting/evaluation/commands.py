@@ -13,7 +13,7 @@ from tqdm import tqdm
 
 from inpainting.device import resolve_device
 from inpainting.engine import Engine
-from inpainting.evaluation.cases import Size, cases_of_folder
+from inpainting.evaluation.cases import Size, cases_of_folder, size_text
 from inpainting.evaluation.contestants import Contestant, parse_contestants
 from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.measures import MEASURE_BY_KEY
@@ -83,7 +83,7 @@ def evaluate_command(options: argparse.Namespace) -> int:
     holes = protocol.title if protocol is not None else _masks_text(options.masks, masks is not None and masks.is_pile)
     settings = {
         "size": size,
-        "size_text": "full size" if size == "full" else f"centre squares at {size} × {size} px",
+        "size_text": size_text(size),
         "protocol": None if protocol is None else protocol.key,
         "holes_text": holes,
         "holes_description": "" if protocol is None else protocol.description,

@@ -13,10 +13,12 @@ from django.db.models.fields.files import FieldFile
 from zipstream import ZipStream
 
 from webapp.accounts.models import User
+from webapp.errors import Refusal
 from webapp.evaluations.models import Evaluation
 from webapp.galleries.models import Favourite
 from webapp.jobs.models import Job
 from webapp.notifications.models import Notification
+from webapp.photos.files import open_file
 from webapp.photos.models import Picture
 from webapp.reviews.models import Comment, Verdict
 from webapp.sharing.models import Share
@@ -43,8 +45,8 @@ def export_of(user: User) -> Iterator[bytes]:
         yield from archive.all_files()
         for name, field in _files(picture):
             try:
-                stream = field.storage.open(field.name or "", "rb")
-            except FileNotFoundError:
+                stream = open_file(field)
+            except (Refusal, FileNotFoundError):
                 missing.append(f"{folder}/{name}")
                 continue
             with stream:

@@ -13,7 +13,7 @@ from django.http.multipartparser import MultiPartParserError
 from ninja import NinjaAPI
 from ninja.errors import HttpError, ValidationError
 
-from webapp.errors import Refusal, error_response
+from webapp.errors import Refusal, error_response, refusal_response
 
 logger = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def install(api: NinjaAPI) -> None:
 
 def _refusal(request: HttpRequest, exc: Refusal | type[Refusal]) -> HttpResponse:
     assert isinstance(exc, Refusal)  # noqa: S101  # the framework's type allows a class, which it never passes
-    return JsonResponse({"code": exc.code, "message": exc.message}, status=exc.status)
+    return refusal_response(exc)
 
 
 def _http_error(request: HttpRequest, exc: HttpError | type[HttpError]) -> HttpResponse:

@@ -6,16 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
 from django.http import QueryDict
 from django.urls import reverse
 
 from inpainting.catalog import offered
+from inpainting.evaluation.cases import SIZES
 from inpainting.evaluation.peers import REFERENCES
 from inpainting.evaluation.protocols import PROTOCOLS
 from webapp.errors import Refusal
-from webapp.evaluations.services import SIZES
+from webapp.evaluations.uploads import MINE
 from webapp.photos.models import Picture, Version
 from webapp.photos.samples import all_samples
+from webapp.teams.models import Team
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
@@ -31,6 +34,7 @@ class Wishes:
     protocol: str = "irregular"
     size: str = "256"
     seed: str = "0"
+    galleries: list[str] = field(default_factory=list)
     pictures: list[str] = field(default_factory=list)
     samples: list[str] = field(default_factory=list)
     chosen: list[str] = field(default_factory=lambda: ["telea", "patchmatch"])
@@ -50,6 +54,7 @@ class Wishes:
             protocol=post.get("protocol", ""),
             size=post.get("size", ""),
             seed=post.get("seed", ""),
+            galleries=post.getlist("galleries"),
             pictures=post.getlist("pictures"),
             samples=post.getlist("samples"),
             chosen=post.getlist("models"),
@@ -81,9 +86,9 @@ def choices(user: User | AnonymousUser, wishes: Wishes) -> dict[str, Any]:
     """What the form offers."""
     return {
         "protocols": list(PROTOCOLS.values()),
-        "sizes": SIZES,
+        "sizes": [(size, "Full size" if size == "full" else f"{size} × {size} px") for size in SIZES],
         "samples": all_samples(),
-        "pictures": _pictures(user),
+        "galleries": _galleries(user, wishes),
         "models": [
             {
                 "key": entry.key,
@@ -111,8 +116,23 @@ def choices(user: User | AnonymousUser, wishes: Wishes) -> dict[str, Any]:
     }
 
 
-def _pictures(user: User | AnonymousUser) -> list[dict[str, Any]]:
-    rows = list(Picture.objects.owned_by(user)[:_MOST_PICTURES])
+def _galleries(user: User | AnonymousUser, wishes: Wishes) -> list[dict[str, Any]]:
+    """One's own pictures and those of each team; empty galleries are left out."""
+    found: list[tuple[str, str, QuerySet[Picture]]] = [(MINE, "My pictures", Picture.objects.owned_by(user))]
+    for team in Team.objects.visible_to(user):
+        found.append((str(team.pk), team.name, Picture.objects.visible_to(user).of_team(team)))
+    galleries = [
+        {"key": key, "name": name, "count": rows.count(), "pictures": _pictures(rows)} for key, name, rows in found
+    ]
+    chosen = set(wishes.pictures)
+    for each in galleries:
+        each["open"] = any(picture["id"] in chosen for picture in each["pictures"])
+    return [each for each in galleries if each["count"]]
+
+
+def _pictures(gallery: QuerySet[Picture]) -> list[dict[str, Any]]:
+    """What there is to tick: the pictures that were changed last."""
+    rows = list(gallery[:_MOST_PICTURES])
     uploads = dict(Version.objects.filter(picture__in=rows, parent__isnull=True).values_list("picture_id", "id"))
     return [
         {"id": str(row.pk), "title": row.title, "thumb_url": reverse("version_thumb", args=[uploads[row.pk]])}

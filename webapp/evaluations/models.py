@@ -28,6 +28,7 @@ class Evaluation(models.Model):
     size = models.CharField(max_length=8, help_text="256, 512 or full.")
     seed = models.BigIntegerField(default=0)
     methods = models.JSONField(help_text="As on the command line: KEY or KEY:NAME=VALUE;NAME=VALUE.")
+    teams = models.JSONField(default=list, blank=True, help_text="Ids of the teams whose pictures it is about.")
     state = models.CharField(max_length=12, choices=State, default=State.RUNNING)
     error = models.TextField(blank=True, help_text="A sentence for the person who asked.")
     summary = models.JSONField(null=True, blank=True, help_text="The numbers of the report.")
@@ -62,7 +63,17 @@ class Unit(models.Model):
     kind = models.CharField(max_length=8, choices=Kind, default=Kind.PHOTO)
     position = models.PositiveIntegerField()
     name = models.CharField(max_length=160, help_text="The photo's file name.")
-    photo = models.FileField(upload_to=unguessable_path, max_length=200, blank=True)
+    photo = models.FileField(
+        upload_to=unguessable_path, max_length=200, blank=True, help_text="Of an upload; empty for one of a gallery."
+    )
+    version = models.ForeignKey(
+        "photos.Version",
+        on_delete=models.SET_NULL,
+        null=True,
+        blank=True,
+        related_name="+",
+        help_text="The upload of a gallery's picture. It is read, and the right to it asked, when its turn comes.",
+    )
     outcome = models.FileField(upload_to=unguessable_path, max_length=200, blank=True, help_text="Rows and results.")
     state = models.CharField(max_length=8, choices=State, default=State.QUEUED)
     attempt = models.PositiveSmallIntegerField(default=0)

@@ -94,10 +94,10 @@ def hand_back(unit: Unit) -> None:
     _next_token()
 
 
-def complete(evaluation: Evaluation, summary: dict[str, Any]) -> None:
+def complete(evaluation: Evaluation, summary: dict[str, Any], **changes: Any) -> None:
     """running → done, with the numbers of the report; raises `Lost`."""
     hit = Evaluation.objects.filter(pk=evaluation.pk, state=Evaluation.State.RUNNING).update(
-        state=Evaluation.State.DONE, summary=summary, finished_at=Now()
+        state=Evaluation.State.DONE, summary=summary, finished_at=Now(), **changes
     )
     if hit != 1:
         raise Lost(f"Evaluation {evaluation.pk} is no longer running.")

@@ -1,4 +1,4 @@
-"""Photos for an evaluation on their way in: files, zip archives, one's own pictures, the shipped samples."""
+"""Photos for an evaluation on their way in: files, zip archives, pictures of galleries, the shipped samples."""
 
 from __future__ import annotations
 
@@ -7,50 +7,66 @@ import lzma
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import QuerySet
 
 from inpainting.imaging import PhotoError
 from inpainting.imaging.decoding import probe_size
 from webapp.errors import Refusal, not_found
 from webapp.photos import samples
-from webapp.photos import services as pictures
 from webapp.photos.models import Picture, Version
+from webapp.photos.renditions import SUFFIXES as SUFFIX_OF
 from webapp.photos.uploads import too_big
+from webapp.teams.models import Team
 
 if TYPE_CHECKING:
     from webapp.accounts.models import User
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".heic", ".heif")
 LEAST_SIDE = 32
+MINE = "mine"
+"""The gallery of one's own pictures."""
 _MOST_ENTRIES = 5000
 _LONGEST_NAME = 100
 
 
 @dataclass(frozen=True, slots=True)
 class NewPhoto:
-    """A photo's file under the name it is to have in the report."""
+    """A photo under the name it is to have in the report: a file, or the upload of a gallery's picture."""
 
     name: str
-    data: bytes
+    data: bytes = b""
+    version: Version | None = None
+    """Such a photo stays where it is and is read when its turn comes; `data` is empty then."""
+
+    def size(self) -> tuple[int, int]:
+        """Width and height as displayed; raises `PhotoError` for what is no photo."""
+        return probe_size(self.data) if self.version is None else (self.version.width, self.version.height)
 
 
 def gather(
-    owner: User, *, files: Sequence[tuple[str, bytes]], own: Sequence[str], sample_names: Sequence[str]
+    owner: User,
+    *,
+    files: Sequence[tuple[str, bytes]] = (),
+    galleries: Sequence[str] = (),
+    chosen: Sequence[str] = (),
+    sample_names: Sequence[str] = (),
 ) -> list[NewPhoto]:
-    """All photos that were asked for, names made unique.
+    """All photos that were asked for, each picture once, names made unique.
 
-    `files` are uploads, of which a ``.zip`` counts by its photos; `own` are ids of the person's pictures, which count
-    by their uploads. Raises `Refusal` with a sentence: none at all, too many, too big, not a photo, not the person's.
+    `files` are uploads, of which a ``.zip`` counts by its photos; `galleries` are `MINE` and ids of teams, of which the
+    pictures changed last count, as many as an evaluation may have; `chosen` are ids of single pictures. Pictures count
+    by their uploads. Raises `Refusal` with a sentence: none at all, too many, too big, not a photo, not to be seen.
     """
     found: list[NewPhoto] = []
-    for photo in _all(owner, files, own, sample_names):
+    for photo in _all(owner, files, galleries, chosen, sample_names):
         _check(photo)
-        found.append(NewPhoto(_unique(photo.name, {each.name for each in found}), photo.data))
+        found.append(replace(photo, name=_unique(photo.name, {each.name for each in found})))
         if len(found) > settings.EVALUATION_MAX_PHOTOS:
             raise Refusal(
                 "too_many_photos",
@@ -63,15 +79,20 @@ def gather(
 
 
 def _all(
-    owner: User, files: Iterable[tuple[str, bytes]], own: Iterable[str], sample_names: Iterable[str]
+    owner: User,
+    files: Iterable[tuple[str, bytes]],
+    galleries: Iterable[str],
+    chosen: Iterable[str],
+    sample_names: Iterable[str],
 ) -> Iterator[NewPhoto]:
     for name, data in files:
         if PurePosixPath(name.lower()).suffix == ".zip" or zipfile.is_zipfile(io.BytesIO(data[:4096] + data[-70000:])):
             yield from _unzipped(name, data)
         else:
             yield NewPhoto(_plain(name), data)
-    for picture_id in own:
-        yield _own(owner, picture_id)
+    pictures = dict.fromkeys(each for name in galleries for each in _gallery(owner, name))
+    pictures |= dict.fromkeys(_picture(owner, picture_id) for picture_id in chosen)
+    yield from _uploads(list(pictures))
     for name in sample_names:
         sample = samples.get(name)
         if sample is None:
@@ -107,24 +128,48 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
         raise Refusal("bad_zip", f"{_plain(name)} cannot be read as a zip archive.", status=422) from None
 
 
-def _own(owner: User, picture_id: str) -> NewPhoto:
-    try:
-        picture: Any = Picture.objects.owned_by(owner).filter(pk=UUID(picture_id)).first()
-    except ValueError:
-        picture = None
-    upload = None if picture is None else Version.objects.filter(picture=picture, parent__isnull=True).first()
-    if picture is None or upload is None:
+def _gallery(owner: User, name: str) -> list[Picture]:
+    """The pictures of a gallery that `owner` may see, the last changed first."""
+    rows: QuerySet[Picture]
+    if name == MINE:
+        rows = Picture.objects.owned_by(owner)
+    else:
+        team: Team | None = Team.objects.visible_to(owner).filter(pk=_id(name)).first()
+        if team is None:
+            raise not_found()
+        rows = Picture.objects.visible_to(owner).of_team(team)
+    return list(rows[: settings.EVALUATION_MAX_PHOTOS])
+
+
+def _picture(owner: User, picture_id: str) -> Picture:
+    found: Picture | None = Picture.objects.visible_to(owner).filter(pk=_id(picture_id)).first()
+    if found is None:
         raise not_found()
-    suffix = {"JPEG": ".jpg", "TIFF": ".tif", "HEIF": ".heic"}.get(
-        upload.upload_format, f".{upload.upload_format.lower()}"
-    )
-    return NewPhoto(_plain(f"{picture.title}{suffix}"), pictures.read_version(upload))
+    return found
+
+
+def _id(text: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise not_found() from None
+
+
+def _uploads(pictures: Sequence[Picture]) -> Iterator[NewPhoto]:
+    """What was uploaded for each of `pictures`, in their order."""
+    rows = Version.objects.filter(picture__in=pictures, parent__isnull=True)
+    uploads: dict[UUID, Version] = {each.picture_id: each for each in rows}
+    for picture in pictures:
+        upload = uploads.get(picture.pk)
+        if upload is not None:
+            upload.picture = picture
+            yield NewPhoto(_plain(f"{picture.title}{SUFFIX_OF[upload.upload_format]}"), version=upload)
 
 
 def _check(photo: NewPhoto) -> None:
     """Refuse what is certainly no photo, or too large, by its head; the worker notes what turns out broken."""
     try:
-        width, height = probe_size(photo.data)
+        width, height = photo.size()
     except PhotoError as error:
         raise Refusal("not_a_photo", f"{photo.name}: {error}", status=422) from None
     if width * height > settings.MAX_UPLOAD_PIXELS:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from inpainting.evaluation.contestants import MOST as MOST_MODELS
 from webapp.accounts.services import account_for
 from webapp.errors import Refusal, not_found
-from webapp.evaluations import services
+from webapp.evaluations import rights, services
 from webapp.evaluations.comparison import compare
 from webapp.evaluations.forms import Wishes, choices
 from webapp.evaluations.models import Evaluation, EvaluationFile, Unit
@@ -60,6 +60,7 @@ def new(request: HttpRequest) -> HttpResponseBase:
         "refusal": refusal,
         "most_photos": settings.EVALUATION_MAX_PHOTOS,
         "most_models": MOST_MODELS,
+        "full_megapixels": settings.EVALUATION_FULL_MEGAPIXELS,
         "most_megabytes": settings.MAX_UPLOAD_BYTES // (1024 * 1024),
     }
     return render(request, "evaluations/new.html", context, status=200 if refusal is None else refusal.status)
@@ -70,11 +71,14 @@ def new(request: HttpRequest) -> HttpResponseBase:
 def detail(request: HttpRequest, evaluation_id: UUID) -> HttpResponseBase:
     """Its progress, or its report."""
     evaluation = _own(request, evaluation_id)
+    may_look = rights.may_look(evaluation)
     others = Evaluation.objects.visible_to(request.user).filter(state=Evaluation.State.DONE).exclude(pk=evaluation.pk)
     context = {
         "evaluation": evaluation,
         "standing": _standing(evaluation),
-        "body": _body(evaluation),
+        "body": _body(evaluation) if may_look else "",
+        "may_look": may_look,
+        "may_share": rights.may_share(evaluation),
         "downloads": _downloads(reverse("evaluations:detail", args=[evaluation.pk])),
         "others": list(others.defer("summary")[:_PER_PAGE]),
         "share_url": _share_url(request, evaluation),
@@ -129,7 +133,9 @@ def delete(request: HttpRequest, evaluation_id: UUID) -> HttpResponseBase:
 @require_safe
 def file(request: HttpRequest, evaluation_id: UUID, name: str) -> HttpResponseBase:
     """A file of one's own report."""
-    return _send(request, _own(request, evaluation_id), name)
+    evaluation = _own(request, evaluation_id)
+    _check_may_look(evaluation)
+    return _send(request, evaluation, name)
 
 
 @require_safe
@@ -160,6 +166,8 @@ def compare_two(request: HttpRequest) -> HttpResponseBase:
         except ValueError:
             raise not_found() from None
     one, other = found
+    for each in found:
+        _check_may_look(each)
     if one.summary is None or other.summary is None:
         raise Refusal("not_done", "Only finished reports can be compared.", status=409)
     context = {"one": one, "other": other, "comparison": compare(one.summary, other.summary)}
@@ -169,7 +177,9 @@ def compare_two(request: HttpRequest) -> HttpResponseBase:
 def _start(request: HttpRequest, wishes: Wishes) -> Evaluation:
     files = [(each.name or "photo", each.read()) for each in request.FILES.getlist("photos") if each.size]
     with account_for(request) as person:
-        photos = gather(person, files=files, own=wishes.pictures, sample_names=wishes.samples)
+        photos = gather(
+            person, files=files, galleries=wishes.galleries, chosen=wishes.pictures, sample_names=wishes.samples
+        )
         return services.start_evaluation(
             person,
             photos,
@@ -189,10 +199,16 @@ def _own(request: HttpRequest, evaluation_id: UUID) -> Evaluation:
 
 
 def _shared(token: str) -> Evaluation:
-    found: Evaluation | None = Evaluation.objects.shared_as(token).first()
-    if found is None:
+    found: Evaluation | None = Evaluation.objects.shared_as(token).select_related("owner").first()
+    # As with links to pictures: what its maker may not share any more, nobody sees.
+    if found is None or not rights.may_share(found):
         raise not_found()
     return found
+
+
+def _check_may_look(evaluation: Evaluation) -> None:
+    if not rights.may_look(evaluation):
+        raise Refusal("forbidden", "This report shows pictures of a team that you are not in any more.", status=403)
 
 
 def _share_url(request: HttpRequest, evaluation: Evaluation) -> str:

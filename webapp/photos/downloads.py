@@ -9,6 +9,7 @@ from django.db.models.fields.files import FieldFile
 from zipstream import ZipStream
 
 from webapp.errors import Refusal
+from webapp.photos.files import open_file
 from webapp.photos.models import Version
 from webapp.photos.renditions import SUFFIXES, Spec, make_rendition
 
@@ -46,7 +47,7 @@ def archive_of(versions: Iterable[Version]) -> Iterator[bytes]:
         name = _unused(filename_of(version, SUFFIXES.get(version.upload_format, ".png")), names)
         try:
             field = file_of(version, "original")
-            stream = field.storage.open(field.name or "", "rb")
+            stream = open_file(field)
         except (Refusal, FileNotFoundError):
             missing.append(name)
             continue

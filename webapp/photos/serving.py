@@ -18,6 +18,7 @@ from django.utils.cache import get_conditional_response
 from django.utils.http import content_disposition_header
 
 from webapp.errors import not_found
+from webapp.photos.files import open_file
 
 _CHUNK = 256 * 1024
 # What an address shows never changes; it belongs to one person, so shared caches must not keep it.
@@ -37,7 +38,7 @@ def send_file(
 ) -> HttpResponseBase:
     """The whole file: by the web server in front (`SENDFILE_PREFIX`) when it lies in a local folder, else streamed.
 
-    `filename` is what a browser saves it as. Raises `Refusal` (404) when the file is missing.
+    `filename` is what a browser saves it as. Raises `Refusal`: 404 when the file is missing, 503 when the store fails.
     """
     answer: HttpResponseBase
     if settings.SENDFILE_PREFIX and isinstance(file.storage, FileSystemStorage):
@@ -45,7 +46,7 @@ def send_file(
         answer.headers["X-Accel-Redirect"] = settings.SENDFILE_PREFIX + quote(file.name or "")
     else:
         try:
-            stream = file.storage.open(file.name or "", "rb")
+            stream = open_file(file)
             size = stream.size
         except FileNotFoundError:
             raise not_found() from None

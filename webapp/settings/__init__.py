@@ -190,6 +190,8 @@ SAMPLES_DIR = BASE_DIR / "frontend" / "static" / "samples"
 MAX_UPLOAD_BYTES = env_int("MAX_UPLOAD_MB", 50, minimum=1, maximum=2000) * 1024 * 1024
 MAX_UPLOAD_PIXELS = env_int("MAX_UPLOAD_MPX", 100, minimum=1, maximum=1000) * 1_000_000
 EVALUATION_MAX_PHOTOS = env_int("EVALUATION_MAX_PHOTOS", 200, minimum=1, maximum=10_000)
+# Photos at full size × holes × models: what there is to fill, measure and keep, in millions of pixels.
+EVALUATION_FULL_MEGAPIXELS = env_int("EVALUATION_FULL_MEGAPIXELS", 2000, minimum=1, maximum=10_000_000)
 EVALUATION_MAX_ACTIVE_PER_USER = env_int("EVALUATION_MAX_ACTIVE_PER_USER", 2, minimum=1, maximum=1000)
 SENDFILE_PREFIX = env_str("SENDFILE_PREFIX", "")
 FILE_UPLOAD_HANDLERS = [
