@@ -82,7 +82,7 @@ def test_photos_come_as_files_archives_pictures_and_samples(ada: User, picture: 
     found = gather(
         ada,
         files=[("set.zip", zipped), ("a.jpg", photo_file("JPEG", seed=3))],
-        own=[str(picture.pk)],
+        chosen=[str(picture.pk)],
         sample_names=["kite"],
     )
     assert [photo.name for photo in found] == ["b.png", "a.jpg", "a (2).jpg", "beach day.jpg", "kite.jpg"]
@@ -100,7 +100,7 @@ def test_photos_come_as_files_archives_pictures_and_samples(ada: User, picture: 
 )
 def test_what_is_no_photo_is_refused(ada: User, files: list[tuple[str, bytes]], status: int, sentence: str) -> None:
     with pytest.raises(Refusal, match=sentence) as refusal:
-        gather(ada, files=files, own=[], sample_names=[])
+        gather(ada, files=files, chosen=[], sample_names=[])
     assert refusal.value.status == status
 
 
@@ -109,17 +109,17 @@ def test_archives_that_would_burst_are_refused_unread(ada: User, settings: Setti
     bomb = archive({"zeros.png": bytes(3_000_000)})
     assert len(bomb) < 10_000
     with pytest.raises(Refusal, match="too big"):
-        gather(ada, files=[("bomb.zip", bomb)], own=[], sample_names=[])
+        gather(ada, files=[("bomb.zip", bomb)], chosen=[], sample_names=[])
     settings.EVALUATION_MAX_PHOTOS = 2
     many = archive({f"{number}.png": photo_file("PNG") for number in range(3)})
     with pytest.raises(Refusal, match="at most 2 photos"):
-        gather(ada, files=[("many.zip", many)], own=[], sample_names=[])
+        gather(ada, files=[("many.zip", many)], chosen=[], sample_names=[])
 
 
 def test_pictures_of_others_cannot_be_evaluated(bob: User, picture: Picture) -> None:
     for wanted in (str(picture.pk), "not an id"):
         with pytest.raises(Refusal) as refusal:
-            gather(bob, files=[], own=[wanted], sample_names=[])
+            gather(bob, files=[], chosen=[wanted], sample_names=[])
         assert refusal.value.status == 404
 
 
@@ -127,7 +127,7 @@ def test_pictures_of_others_cannot_be_evaluated(bob: User, picture: Picture) -> 
     ("wishes", "sentence"),
     [
         ({"protocol": "squares"}, "Holes can be drawn by"),
-        ({"size": "full"}, "256 or 512"),
+        ({"size": "1024"}, "256, 512, full"),
         ({"seed": -1}, "whole number"),
         ({"models": []}, "at least one model"),
         ({"models": ["magic"]}, "no model"),

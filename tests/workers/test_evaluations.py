@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
+from django.core.files.storage import FileSystemStorage
+from django.utils import timezone
 
 from inpainting.engine import Engine
 from inpainting.evaluation.cases import cases_of_folder
@@ -19,15 +22,19 @@ from inpainting.evaluation.protocols import get_protocol
 from inpainting.evaluation.run import Evaluation as Run
 from inpainting.evaluation.store import Store
 from tests.workers.conftest import RedisServer, painted, photo_png, started_worker
+from tests.webapp.material import photo_file
+from tests.webapp.teams import make_team
 from tests.workers.processes import wait_until
 from webapp.accounts.models import User
 from webapp.evaluations import dispatch, services, states
 from webapp.evaluations.models import Evaluation, Unit
 from webapp.evaluations.sweep import sweep
-from webapp.evaluations.uploads import NewPhoto
+from webapp.evaluations.uploads import MINE, NewPhoto, gather
 from webapp.photos import services as pictures
 from webapp.photos.files import read_file
+from webapp.photos.models import Picture
 from webapp.reviews.models import Ballot
+from webapp.teams.models import Membership
 from workers import shutdown
 from workers.evaluations import EvaluationRunner, Pulse
 
@@ -50,6 +57,10 @@ def content(evaluation: Evaluation, name: str) -> bytes:
 def numbers(evaluation: Evaluation) -> list[dict[str, str]]:
     rows = csv.DictReader(io.StringIO(content(evaluation, "rows.csv").decode()))
     return [{key: value for key, value in row.items() if key != "seconds"} for row in rows]
+
+
+def _away(*args: object) -> None:
+    raise EndpointConnectionError(endpoint_url="http://bucket.example.org")
 
 
 def by_the_library(folder: Path, given: dict[str, bytes], protocol: str) -> dict[str, Any]:
@@ -115,6 +126,50 @@ class TestInThisProcess:
         assert services.blind_votes(wanted) == {("patchmatch", "telea"): (1, 0, 1)}
         wanted.owner = other_user  # who cannot see the picture, and so not its votes
         assert services.blind_votes(wanted) == {}
+
+    def test_a_team_s_gallery_at_full_size_without_what_may_not_be_seen_any_more(
+        self, user: User, other_user: User
+    ) -> None:
+        team = make_team(owner=other_user, viewer=user)
+        for number in range(2):
+            pictures.add_picture(other_user, f"wall {number}.png", photo_file("PNG", width=96, height=70, seed=number), team=team)
+        pictures.add_picture(user, "mine.png", photo_file("PNG", width=96, height=70, seed=9))
+        evaluation = services.start_evaluation(
+            user, gather(user, galleries=[str(team.pk), MINE]), title="", protocol="centre-120", size="full", seed=0,
+            models=["telea"],
+        )  # fmt: skip
+        runner = EvaluationRunner(Engine("cpu"), "here:1", "cpu")
+        assert [runner.run_next().name for _ in range(1)] == ["wall 1.png"]
+        Picture.objects.filter(title="wall 0").update(trashed_at=timezone.now())  # before its turn
+        assert runner.run_next().error == ""
+        failed = evaluation.units.get(name="wall 0.png")
+        assert (failed.state, failed.error) == ("failed", "This picture is in no gallery of yours any more.")
+        runner.run_next()
+        Membership.objects.filter(user=user).delete()  # after wall 1 was measured, before the report
+        runner.run_next()
+        evaluation.refresh_from_db()
+        assert (evaluation.state, evaluation.error, evaluation.teams) == ("done", "", [])
+        assert [each["photo"] for each in evaluation.summary["skipped"]] == ["wall 1.png", "wall 0.png"]
+        case = evaluation.summary["cases"][0]
+        assert (case["photo"], case["width"], case["height"]) == ("mine.png", 96, 70)
+        assert evaluation.summary["settings"]["size_text"] == "full size"
+        assert len(evaluation.summary["cases"]) == 1
+
+    def test_a_store_that_is_away_costs_an_attempt_and_not_the_photo(
+        self, user: User, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        evaluation = start(user, photos(1))
+        runner = EvaluationRunner(Engine("cpu"), "here:1", "cpu")
+        with monkeypatch.context() as patched:
+            patched.setattr(FileSystemStorage, "_open", _away)
+            unit = runner.run_next()
+        unit.refresh_from_db()
+        assert (unit.state, unit.error) == ("running", "")
+        states.take_back(unit)  # as the sweep does, when it gave no sign of life for a while
+        while runner.run_next() is not None:
+            pass
+        evaluation.refresh_from_db()
+        assert (evaluation.state, evaluation.summary["skipped"]) == ("done", [])
 
     def test_nothing_that_can_be_evaluated_is_said_in_a_sentence(self, user: User) -> None:
         evaluation = start(user, {"broken.png": b"\x89PNG\r\n\x1a\n and nothing more"})

@@ -139,9 +139,11 @@ def test_a_file_that_is_missing_is_no_failure_of_the_site(bucket: Any, user: Use
     assert browser.get(f"/files/versions/{version.pk}/thumb").status_code == 404
 
 
-def test_a_server_that_is_away_is_told_and_nothing_is_kept(
+def test_a_server_that_is_away_is_told_nothing_is_kept_and_nothing_lost(
     bucket: Any, user: User, settings: Settings, s3: dict[str, str]
 ) -> None:
+    version = services.add_picture(user, "wall.png", photo_png(96)).versions.get()
+    working = settings.STORAGES
     away = {**s3, "S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     with patch.dict(os.environ, away):
         settings.STORAGES = {**settings.STORAGES, "default": storage_settings()["default"]}
@@ -149,7 +151,12 @@ def test_a_server_that_is_away_is_told_and_nothing_is_kept(
     browser.force_login(user)
     answer = browser.post("/api/pictures", {"file": SimpleUploadedFile("wall.png", photo_png(96))})
     assert (answer.status_code, answer.json()["code"]) == (503, "storage_away")
-    assert not Picture.objects.exists()
+    assert Picture.objects.count() == 1
+    shown = browser.get(f"/files/versions/{version.pk}/display")
+    assert (shown.status_code, shown.headers["Retry-After"]) == (503, "5")
+    assert "Nothing is lost" in shown.content.decode()
+    settings.STORAGES = working
+    assert body_of(browser.get(f"/files/versions/{version.pk}/display"))[:2] == b"\xff\xd8"  # a JPEG begins so
 
 
 def test_the_server_in_these_tests_is_a_process_of_its_own(s3: dict[str, str]) -> None:

@@ -121,13 +121,14 @@ def _galleries(user: User | AnonymousUser, wishes: Wishes) -> list[dict[str, Any
     found: list[tuple[str, str, QuerySet[Picture]]] = [(MINE, "My pictures", Picture.objects.owned_by(user))]
     for team in Team.objects.visible_to(user):
         found.append((str(team.pk), team.name, Picture.objects.visible_to(user).of_team(team)))
-    galleries = [
-        {"key": key, "name": name, "count": rows.count(), "pictures": _pictures(rows)} for key, name, rows in found
-    ]
-    chosen = set(wishes.pictures)
-    for each in galleries:
-        each["open"] = any(picture["id"] in chosen for picture in each["pictures"])
-    return [each for each in galleries if each["count"]]
+    galleries = []
+    for key, name, rows in found:
+        count = rows.count()
+        if count:
+            pictures = _pictures(rows)
+            is_open = any(picture["id"] in wishes.pictures for picture in pictures)
+            galleries.append({"key": key, "name": name, "count": count, "pictures": pictures, "open": is_open})
+    return galleries
 
 
 def _pictures(gallery: QuerySet[Picture]) -> list[dict[str, Any]]:

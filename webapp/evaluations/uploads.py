@@ -124,7 +124,8 @@ def _unzipped(name: str, data: bytes) -> Iterator[NewPhoto]:
                 if len(content) != entry.file_size:
                     raise Refusal("bad_zip", f"{_plain(name)} is damaged.", status=422)
                 yield NewPhoto(_plain(entry.filename), content)
-    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError):
+    # ValueError: a name that is not UTF-8 although it says so; MemoryError: a dictionary of gigabytes is asked for.
+    except (zipfile.BadZipFile, zlib.error, lzma.LZMAError, EOFError, OSError, RuntimeError, ValueError, MemoryError):
         raise Refusal("bad_zip", f"{_plain(name)} cannot be read as a zip archive.", status=422) from None
 
 
