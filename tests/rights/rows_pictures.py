@@ -22,7 +22,7 @@ ROWS = [
     # Pages
     Row("GET ", ANYBODY),
     Row("GET pictures/", ANYBODY),
-    Row("GET pictures/{picture_id}/edit", EDIT),
+    Row("GET pictures/{picture_id}/edit", EDIT, instead="pictures/{picture_id}/"),
     Row("GET healthz", ANYBODY),
     Row("GET readyz", ANYBODY, answers=(200, 503)),
     # Files

@@ -52,6 +52,7 @@ class Row:
     `who` says by subject (“own”, “team”, “site”) who gets in; whoever does not is refused. `body` makes the client's
     keyword arguments from the subject's things. `answers` are the statuses that whoever gets in may meet, where the
     rules of the matter, not of rights, say no to all of them. `arguments` are for addresses that no thing answers to.
+    `instead` is where whoever may look at the thing, but not do this with it, is sent.
     """
 
     route: str
@@ -60,6 +61,7 @@ class Row:
     answers: tuple[int, ...] = ()
     arguments: Mapping[str, object] | None = None
     query: str = ""
+    instead: str = ""
 
     @property
     def method(self) -> str:
@@ -71,8 +73,15 @@ class Row:
 
     def url(self, things: Mapping[str, object]) -> str:
         """The address for these things; a `KeyError` names what `furnish` has to make."""
+        return self._filled(self.path + self.query, things)
+
+    def url_instead(self, things: Mapping[str, object]) -> str:
+        """`instead` for these things."""
+        return self._filled(self.instead, things)
+
+    def _filled(self, path: str, things: Mapping[str, object]) -> str:
         values = {**things, **(self.arguments or {})}
-        return "/" + re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]), self.path + self.query)
+        return "/" + re.sub(r"\{(\w+)\}", lambda found: str(values[found[1]]), path)
 
 
 def form(**fields: object) -> Callable[[dict[str, Any]], dict[str, Any]]:

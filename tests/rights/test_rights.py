@@ -15,7 +15,7 @@ from django.db import transaction
 from django.http import HttpResponseBase
 from django.urls import get_resolver
 
-from tests.rights.table import PEOPLE, Row, routes, rows
+from tests.rights.table import LOOK, PEOPLE, Row, routes, rows
 from tests.rights.world import MARKS, World
 from tests.webapp.material import body_of
 
@@ -59,7 +59,9 @@ def test_who_gets_in(row: Row, subject: str, world: World) -> None:
     for who in PEOPLE:
         answer, content = ask(world, who, row.method, url, **row.body(world.things[subject]))
         status = answer.status_code
-        if who not in allowed:
+        if who not in allowed and row.instead and who in LOOK[subject]:
+            fine = status == 302 and answer.headers["Location"] == row.url_instead(world.things[subject])
+        elif who not in allowed:
             fine = is_refused(answer)
             if subject != "site" and subject not in world.seen_by(who):
                 fine = fine and status != 403  # that would say that there is something

@@ -177,6 +177,15 @@ def test_stray_files_of_evaluations_are_swept_and_others_stay(
     assert media() == kept
 
 
+def _refusal_of(owner: User, data: bytes) -> Refusal | None:
+    """How an archive is refused; None where its photo is read, which is as it was then."""
+    try:
+        found = gather(owner, files=[("a.zip", data)])
+    except Refusal as refusal:
+        return refusal
+    return None if found[0].data == photo_file("PNG", width=40, height=40) else Refusal("changed", "Another photo.")
+
+
 @pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_an_archive_with_damaged_data_is_refused_in_a_sentence(ada: User, packing: int) -> None:
     """Sixty bytes of the packed data are turned around, one at a time; headers and directory say that all is well."""
@@ -189,19 +198,16 @@ def test_an_archive_with_damaged_data_is_refused_in_a_sentence(ada: User, packin
     assert [each.data for each in gather(ada, files=[("a.zip", whole)])] == [photo]
     start = entry.header_offset + 30 + len("a.png")
     places = range(start, start + entry.compress_size, max(1, entry.compress_size // 60))
-    refused = 0
+    answers = []
     for place in places:
         damaged = bytearray(whole)
         damaged[place] ^= 0xFF
-        try:
-            found = gather(ada, files=[("a.zip", bytes(damaged))])
-        except Refusal as refusal:
-            assert (refusal.code, refusal.status) == ("bad_zip", 422)
-            assert refusal.message in {"a.zip cannot be read as a zip archive.", "a.zip is damaged."}
-            refused += 1
-        else:  # such as the number of the program that packed it
-            assert found[0].data == photo
-    assert refused > 0.9 * len(places)
+        answers.append(_refusal_of(ada, bytes(damaged)))
+    # A few bytes say nothing about the photo, such as the number of the program that packed it.
+    refused = [each for each in answers if each is not None]
+    assert len(refused) > 0.9 * len(places)
+    assert {(each.code, each.status) for each in refused} == {("bad_zip", 422)}
+    assert {each.message for each in refused} <= {"a.zip cannot be read as a zip archive.", "a.zip is damaged."}
 
 
 def test_an_archive_with_a_name_that_is_no_text_is_refused(ada: User) -> None:

@@ -15,13 +15,16 @@ from django.utils import timezone
 from pytest_django import Settings
 
 from tests.webapp.material import photo_file
+from tests.webapp.teams import make_team
 from webapp.accounts.limits import use_allowance
 from webapp.accounts.models import User
 from webapp.errors import Refusal
 from webapp.jobs.models import Job, WorkerSeen
+from webapp.notifications.services import Kind, notify
 from webapp.photos import services
 from webapp.photos.models import Picture, Version
 from webapp.photos.samples import all_samples
+from webapp.teams.models import Membership
 
 pytestmark = pytest.mark.django_db
 
@@ -74,6 +77,25 @@ def test_a_title_cannot_break_out_of_the_page(as_ada: Client, ada: User) -> None
     page = as_ada.get(f"/pictures/{picture.pk}/edit")
     assert page.context["boot"]["picture"]["title"] == title
     assert b"<script>alert" not in page.content
+
+
+def test_who_may_only_look_is_sent_to_the_picture_s_page(ada: User, bob: User, as_bob: Client) -> None:
+    team = make_team(owner=ada, viewer=bob)
+    picture = services.add_picture(ada, "ours.jpg", photo_file(), team=team)
+    answer = as_bob.get(f"/pictures/{picture.pk}/edit", follow=True)
+    assert answer.redirect_chain == [(f"/pictures/{picture.pk}/", 302)]
+    assert "You may look at this picture, not change it." in answer.content.decode()
+    Membership.objects.filter(user=bob).delete()
+    assert as_bob.get(f"/pictures/{picture.pk}/edit").status_code == 404
+
+
+def test_the_editor_has_the_bell(as_ada: Client, ada: User, picture: Picture) -> None:
+    notify(ada, Kind.TEAM, "Something happened.")
+    page = as_ada.get(f"/pictures/{picture.pk}/edit").content.decode()
+    assert 'aria-label="Notifications, 1 unread"' in page
+    # The editor's own socket tells it what is new.
+    assert "data-socket" not in page
+    assert 'data-socket="/ws/live/"' in as_ada.get("/pictures/").content.decode()
 
 
 def test_my_pictures(as_ada: Client, picture: Picture) -> None:

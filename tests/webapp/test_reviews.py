@@ -11,6 +11,7 @@ from django.test import Client
 
 from tests.webapp.material import body_of, mask_file, photo_file
 from tests.webapp.teams import make_team, one_of_each
+from webapp.accounts.leaving import delete_account
 from webapp.accounts.models import User
 from webapp.errors import Refusal
 from webapp.jobs.payloads import model_title
@@ -321,3 +322,20 @@ def test_whoever_left_cannot_vote_any_more(people: dict[str, User], team: Team, 
     url = f"/api/ballots/{ballot.pk}"
     assert client.post(url, {"choice": "first"}, content_type="application/json").status_code == 404
     assert client.get(f"/files/ballots/{ballot.pk}/first").status_code == 404
+
+
+def test_a_verdict_outlives_its_reviewer_s_account(people: dict[str, User], version: Version) -> None:
+    services.decide(people["reviewer"], version, "approved", "Good.")
+    services.decide(people["editor"], version, "changes")
+    delete_account(people["reviewer"])
+    delete_account(people["editor"])
+    reviews = signed_in(people["viewer"]).get(f"/api/pictures/{version.picture_id}/reviews").json()
+    assert [(each["reviewer"], each["state"], each["note"]) for each in reviews["verdicts"]] == [
+        (None, "changes", ""),
+        (None, "approved", "Good."),
+    ]
+    assert reviews["status"] == "changes"
+    services.decide(people["owner"], Version.objects.get(pk=version.pk), "approved")  # beside those of nobody
+    page = signed_in(people["viewer"]).get(f"/pictures/{version.picture_id}/")
+    assert page.status_code == 200
+    assert Verdict.objects.filter(version=version).count() == 3

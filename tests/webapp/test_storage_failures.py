@@ -89,9 +89,7 @@ def test_pages_and_api_say_so_and_all_is_there_afterwards(
     assert list(Picture.objects.values_list("pk", flat=True)) == [upload.picture_id]
 
 
-def test_archives_name_what_could_not_be_read(
-    as_ada: Client, ada: User, upload: Version, settings: Settings
-) -> None:
+def test_archives_name_what_could_not_be_read(as_ada: Client, ada: User, upload: Version, settings: Settings) -> None:
     fail(settings, "internal")
     answer = as_ada.post(reverse("archive"), {"pictures": [str(upload.picture_id)]})
     for data in (body_of(answer), b"".join(export_of(ada))):

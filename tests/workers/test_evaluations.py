@@ -21,9 +21,9 @@ from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.protocols import get_protocol
 from inpainting.evaluation.run import Evaluation as Run
 from inpainting.evaluation.store import Store
-from tests.workers.conftest import RedisServer, painted, photo_png, started_worker
 from tests.webapp.material import photo_file
 from tests.webapp.teams import make_team
+from tests.workers.conftest import RedisServer, painted, photo_png, started_worker
 from tests.workers.processes import wait_until
 from webapp.accounts.models import User
 from webapp.evaluations import dispatch, services, states
@@ -132,7 +132,9 @@ class TestInThisProcess:
     ) -> None:
         team = make_team(owner=other_user, viewer=user)
         for number in range(2):
-            pictures.add_picture(other_user, f"wall {number}.png", photo_file("PNG", width=96, height=70, seed=number), team=team)
+            pictures.add_picture(
+                other_user, f"wall {number}.png", photo_file("PNG", width=96, height=70, seed=number), team=team
+            )
         pictures.add_picture(user, "mine.png", photo_file("PNG", width=96, height=70, seed=9))
         evaluation = services.start_evaluation(
             user, gather(user, galleries=[str(team.pk), MINE]), title="", protocol="centre-120", size="full", seed=0,

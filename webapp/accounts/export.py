@@ -9,6 +9,7 @@ from typing import Any
 
 from allauth.account.models import EmailAddress
 from django.core.serializers.json import DjangoJSONEncoder
+from django.db.models import F
 from django.db.models.fields.files import FieldFile
 from zipstream import ZipStream
 
@@ -20,7 +21,7 @@ from webapp.jobs.models import Job
 from webapp.notifications.models import Notification
 from webapp.photos.files import open_file
 from webapp.photos.models import Picture
-from webapp.reviews.models import Comment, Verdict
+from webapp.reviews.models import Ballot, Comment, Verdict
 from webapp.sharing.models import Share
 from webapp.teams.models import Membership
 
@@ -87,8 +88,15 @@ def _account(user: User) -> dict[str, Any]:
             .order_by("created_at")
             .values("version", "thread", "text", "x", "y", "created_at", "edited_at")
         ),
+        # Only those that are cast: an open one would tell whose results are compared.
+        "votes": list(
+            Ballot.objects.cast()
+            .filter(voter=user)
+            .order_by("cast_at")
+            .values("picture", "choice", "cast_at", first_model=F("first__model"), second_model=F("second__model"))
+        ),
         "verdicts": list(Verdict.objects.filter(reviewer=user).values("version", "state", "note", "decided_at")),
-        "links": list(Share.objects.filter(creator=user).values("title", "created_at", "expires_at", "views")),
+        "links": [_link(share) for share in Share.objects.filter(creator=user).prefetch_related("items")],
         "evaluations": list(
             Evaluation.objects.filter(owner=user)
             .order_by("created_at")
@@ -100,6 +108,21 @@ def _account(user: User) -> dict[str, Any]:
             .values("kind", "text", "created_at", "read_at")
             .order_by("created_at")
         ),
+    }
+
+
+def _link(share: Share) -> dict[str, Any]:
+    """A link with what it shows. Its address is known to nobody any more, and its password only as a hash."""
+    return {
+        "title": share.title,
+        "versions": [item.version_id for item in share.items.all()],
+        "allow_download": share.allow_download,
+        "has_password": bool(share.password),
+        "created_at": share.created_at,
+        "expires_at": share.expires_at,
+        "revoked_at": share.revoked_at,
+        "views": share.views,
+        "seen_at": share.seen_at,
     }
 
 

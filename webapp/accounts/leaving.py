@@ -23,9 +23,9 @@ def delete_account(user: User, *, team_pictures: TeamPictures = "hand-over") -> 
     """Delete `user` with their own pictures, and with the teams in which nobody else is.
 
     What they brought into other teams is handed over to the teams' owners; with “delete” it goes too, as far as their
-    role lets them delete there: what they brought into a team that they left belongs to that team alone. Comments and
-    votes stay as nobody's; verdicts are personal and go. Raises
-    `Refusal` (409) for who owns a team with other members, and for the only administrator.
+    role lets them delete there: what they brought into a team that they left belongs to that team alone. Comments,
+    votes and verdicts stay, as a former member's. Raises `Refusal` (409) for who owns a team with other members, and
+    for the only administrator.
     """
     check_may_leave(user)
     with transaction.atomic():

@@ -34,7 +34,7 @@ class VerdictIn(Schema):
 
 class VerdictOut(Schema):
     version: UUID
-    reviewer: PersonOut
+    reviewer: PersonOut | None = Field(description="Null when the account is deleted.")
     state: State
     note: str
     decided_at: datetime
@@ -139,7 +139,7 @@ def verdict_out(verdict: Verdict) -> VerdictOut:
     """One verdict."""
     return VerdictOut(
         version=verdict.version_id,
-        reviewer=_person(verdict.reviewer),
+        reviewer=None if verdict.reviewer is None else _person(verdict.reviewer),
         state=cast(State, verdict.state),
         note=verdict.note,
         decided_at=verdict.decided_at,

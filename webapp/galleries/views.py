@@ -5,8 +5,9 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_safe
@@ -50,11 +51,13 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_safe
 @ensure_csrf_cookie
 def editor(request: HttpRequest, picture_id: UUID) -> HttpResponse:
-    """The editor, with everything it needs to begin in `boot`."""
+    """The editor, with everything it needs to begin in `boot`; who may only look is sent to the picture's page."""
     picture: Picture | None = Picture.objects.visible_to(request.user).filter(pk=picture_id).first()
     if picture is None:
         raise not_found()
-    policies.require(policies.can_edit, request.user, picture)
+    if not policies.can_edit(request.user, picture):
+        messages.info(request, "You may look at this picture, not change it.")
+        return redirect("picture", picture.pk)
     boot = {
         "picture": as_json(picture_out(picture, request.user)),
         "models": [as_json(model) for model in models_out()],

@@ -23,7 +23,13 @@ class Verdict(models.Model):
 
     picture = models.ForeignKey("photos.Picture", on_delete=models.CASCADE, related_name="verdicts")
     version = models.ForeignKey("photos.Version", on_delete=models.CASCADE, related_name="verdicts")
-    reviewer = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="verdicts")
+    reviewer = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="verdicts",
+        help_text="Empty when the account is deleted: what was approved stays approved.",
+    )
     state = models.CharField(max_length=10, choices=State)
     note = models.CharField(max_length=LONGEST_NOTE, blank=True)
     decided_at = models.DateTimeField()

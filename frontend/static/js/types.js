@@ -36,7 +36,7 @@
  *   page_url: string, edit_url: string, changed_at: string, trashed_at: string | null, tags: string[],
  *   favourite: boolean, review: "open" | "approved" | "changes"}} PictureCard
  * @typedef {{id: string, name: string, username: string}} Person
- * @typedef {{version: string, reviewer: Person, state: "approved" | "changes", note: string, decided_at: string}} Verdict
+ * @typedef {{version: string, reviewer: Person | null, state: "approved" | "changes", note: string, decided_at: string}} Verdict
  * @typedef {{id: string, version: string, thread: string | null, author: Person | null, text: string,
  *   spot: [number, number] | null, mentions: string[], created_at: string, edited_at: string | null,
  *   settled_at: string | null}} Comment

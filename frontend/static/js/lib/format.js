@@ -82,3 +82,11 @@ export function dimensions(width, height) {
 export function counted(count, one, many) {
   return `${groupDigits(count)} ${count === 1 ? one : many}`;
 }
+
+/**
+ * @param {{name: string} | null} person null once the account is deleted
+ * @returns {string}
+ */
+export function personName(person) {
+  return person?.name ?? "Former member";
+}

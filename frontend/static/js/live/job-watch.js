@@ -5,8 +5,8 @@
  */
 
 import { ApiError, call } from "../lib/http.js";
-import { isFinal, JobView } from "./messages.js";
-import { LiveSocket } from "./socket.js";
+import { isFinal, JobView, NOTIFICATION } from "./messages.js";
+import { LiveSocket, NEWS, SOCKET_UP } from "./socket.js";
 
 /** @typedef {import("../types.js").Job} Job */
 
@@ -36,6 +36,7 @@ export class JobWatch {
         // A lost message does not come again: ask once for the full state of everything after each connect.
         for (const [id] of this.followed) void this.#ask(id);
         listeners.onConnection?.(true);
+        document.dispatchEvent(new CustomEvent(SOCKET_UP));
       },
       onDown: () => listeners.onConnection?.(false),
     });
@@ -76,6 +77,8 @@ export class JobWatch {
       if (!entry) return;
       entry.heard = Date.now();
       if (entry.view.applyProgress(message)) this.#changed(message.job, entry.view);
+    } else if (message.type === NOTIFICATION) {
+      document.dispatchEvent(new CustomEvent(NEWS, { detail: message }));
     } else if (message.type === "error") {
       if (message.job && this.followed.has(message.job)) void this.#ask(message.job);
       else this.listeners.onError?.(message.message);

@@ -14,6 +14,10 @@ import { parseMessage, ping, unwatch, watch } from "./messages.js";
  * }} Surroundings
  */
 
+/** Events of the document by which whoever has the page's socket passes on what is not its own affair. */
+export const NEWS = "reweave:news";
+export const SOCKET_UP = "reweave:up";
+
 const PING_EVERY_MS = 25000;
 const PONG_WITHIN_MS = 10000;
 

@@ -5,7 +5,7 @@ import { timeAgo } from "../lib/format.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { NOTIFICATION } from "../live/messages.js";
-import { LiveSocket } from "../live/socket.js";
+import { LiveSocket, NEWS, SOCKET_UP } from "../live/socket.js";
 
 /** @typedef {import("../types.js").Notice} Notice */
 
@@ -50,6 +50,14 @@ function itemOf(notice) {
   );
 }
 
+/**
+ * @param {Notice} notice
+ * @returns {boolean} whether one sees it anyway, as the end of a fill in the editor that shows it
+ */
+function isAboutThisPage(notice) {
+  return new URL(notice.url, location.href).pathname === location.pathname;
+}
+
 class Bell {
   /** @param {HTMLDetailsElement} menu */
   constructor(menu) {
@@ -58,6 +66,7 @@ class Bell {
     this.count = byId("bell-count", HTMLElement);
     this.items = byId("bell-items", HTMLElement);
     this.readButton = byId("bell-read", HTMLButtonElement);
+    this.wasUp = false;
     menu.addEventListener("toggle", () => {
       if (menu.open) void this.load();
     });
@@ -65,18 +74,34 @@ class Bell {
       event.stopPropagation(); // the list stays open, so that one sees what changed
       void this.readAll();
     });
-    let first = true;
-    this.socket = new LiveSocket(menu.dataset["socket"] ?? "", {
+    const url = menu.dataset["socket"];
+    if (url) this.listen(url);
+    else this.overhear();
+  }
+
+  /** @param {string} url of a socket of one's own */
+  listen(url) {
+    const socket = new LiveSocket(url, {
       onMessage: (message) => {
         if (message.type === NOTIFICATION) this.hear(message.unread, message.notification);
       },
-      onUp: () => {
-        // What came while the line was down was not told; the page itself brought the first count along.
-        if (!first) void this.load();
-        first = false;
-      },
+      onUp: () => this.isUp(),
     });
-    this.socket.start();
+    socket.start();
+  }
+
+  /** A page has one socket: where something else has it, that passes the news on. */
+  overhear() {
+    document.addEventListener(NEWS, (event) => {
+      if (event instanceof CustomEvent) this.hear(event.detail.unread, event.detail.notification);
+    });
+    document.addEventListener(SOCKET_UP, () => this.isUp());
+  }
+
+  isUp() {
+    // What came while the line was down was not told; the page itself brought the first count along.
+    if (this.wasUp) void this.load();
+    this.wasUp = true;
   }
 
   /**
@@ -86,7 +111,7 @@ class Bell {
   hear(unread, notice) {
     this.show(unread);
     if (this.menu.open) void this.load();
-    else if (notice) toast(notice.text, "info", { label: "Show", run: () => location.assign(notice.url) });
+    else if (notice && !isAboutThisPage(notice)) toast(notice.text, "info", { label: "Show", run: () => location.assign(notice.url) });
   }
 
   /** @param {number} unread */

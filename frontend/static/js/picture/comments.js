@@ -1,7 +1,7 @@
 /** Comments on the picture in threads; the first of a thread may point at a spot. */
 
 import { byId, make } from "../lib/dom.js";
-import { timeAgo } from "../lib/format.js";
+import { personName, timeAgo } from "../lib/format.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { Spots } from "./spots.js";
@@ -80,7 +80,7 @@ export class Comments {
    * @param {number | null} number of its thread
    */
   #comment(comment, number) {
-    const head = make("p", { class: "comment__head" }, make("b", {}, comment.author?.name ?? "Somebody who left"), timeAgo(comment.created_at));
+    const head = make("p", { class: "comment__head" }, make("b", {}, personName(comment.author)), timeAgo(comment.created_at));
     if (comment.edited_at) head.append(" · changed");
     if (comment.settled_at) head.append(make("span", { class: "badge badge--success" }, "Settled"));
     if (number !== null) {

@@ -2,7 +2,7 @@
 
 import { reviewBadge } from "../gallery/cards.js";
 import { byId, make } from "../lib/dom.js";
-import { timeAgo } from "../lib/format.js";
+import { personName, timeAgo } from "../lib/format.js";
 import { call, sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 
@@ -34,7 +34,7 @@ export class Verdicts {
           "li",
           {},
           reviewBadge(verdict.state),
-          make("b", {}, verdict.reviewer.name),
+          make("b", {}, personName(verdict.reviewer)),
           make("span", {}, timeAgo(verdict.decided_at)),
           verdict.note ? make("span", { class: "verdicts__note" }, verdict.note) : null,
         ),
@@ -42,7 +42,7 @@ export class Verdicts {
     );
     if (here.length === 0) byId("verdicts", HTMLElement).append(make("li", {}, "No verdict on this version yet."));
     const withdraw = document.getElementById("withdraw");
-    if (withdraw) withdraw.hidden = !here.some((verdict) => verdict.reviewer.id === this.page.me);
+    if (withdraw) withdraw.hidden = !here.some((verdict) => verdict.reviewer?.id === this.page.me);
   }
 
   /** @param {string} state */
@@ -75,6 +75,6 @@ export class Verdicts {
   /** @param {string} version */
   #drop(version) {
     const { reviews, me } = this.page;
-    reviews.verdicts = reviews.verdicts.filter((each) => each.version !== version || each.reviewer.id !== me);
+    reviews.verdicts = reviews.verdicts.filter((each) => each.version !== version || each.reviewer?.id !== me);
   }
 }
