@@ -25,7 +25,10 @@ from webapp.notifications.models import Notification
 from webapp.notifications.services import Kind, notify
 from webapp.photos import services
 from webapp.photos.models import Picture, Version
+from webapp.reviews import votes
+from webapp.reviews.models import Ballot
 from webapp.settings.queue import queue_settings
+from webapp.teams import policies
 from webapp.teams.invitations import invite
 from webapp.teams.models import Activity, Invitation, Membership, Role, Team
 
@@ -111,7 +114,15 @@ def test_the_demo() -> None:
         assert (before[hole] != after[hole]).any()
         assert version.proof == {"known_pixels": int((~hole).sum()), "changed_pixels": 0}
         assert version.created_at > version.parent.created_at
-    assert {"Tag", "Favourite", "Verdict", "Comment", "Share"} <= _kinds_made()
+    assert {"Tag", "Favourite", "Verdict", "Comment", "Share", "Ballot"} <= _kinds_made()
+    for team in Team.objects.all():
+        voter = Membership.objects.filter(team=team, role__in=policies.REVIEW)[0].user
+        ballot = votes.draw_ballot(voter, team=team)  # something is left to vote on
+        assert ballot is not None
+        assert {ballot.first.model, ballot.second.model} == {"telea", "patchmatch"}
+    (tally,) = votes.tallies()
+    assert (tally.model, tally.other) == ("patchmatch", "telea")
+    assert tally.votes == Ballot.objects.cast().count() > 5
     link = next(line for line in out.getvalue().splitlines() if "a public gallery" in line).split()[-1]
     assert Client().get(link).status_code == 200
     browser = Client()

@@ -1,4 +1,4 @@
-"""What the demo's reviewers said: verdicts, and threads of comments that point at spots."""
+"""What the demo's reviewers said: verdicts, threads of comments that point at spots, and blind votes."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 from webapp.accounts.models import User
 from webapp.photos.models import Version
-from webapp.reviews.models import Comment, Verdict
+from webapp.reviews.models import Ballot, Comment, Verdict
+from webapp.reviews.votes import pair_key
 from webapp.teams.activity import record
-from webapp.teams.demo import Demo
+from webapp.teams.demo import Demo, fill_again
 from webapp.teams.models import Activity, Membership
 from webapp.teams.policies import REVIEW
 
@@ -19,6 +20,8 @@ _REMARKS = (
     "Please look at this corner again before it is printed.",
     "The texture repeats a little, but at this size nobody will see it.",
 )
+_RIVALS = 3
+"""How many results of a team are filled once more, by another model."""
 _ANSWERS = ("I will try a smaller mask.", "Agreed.", "Done in the next version.", "That was so on the original, too.")
 
 
@@ -31,6 +34,38 @@ def furnish(demo: Demo) -> None:
             _decide(demo, version, demo.chance.choice(reviewers))
         if place % 3 == 0:
             _talk(demo, version, reviewers)
+    _vote(demo)
+
+
+def _vote(demo: Demo) -> None:
+    """Some results get a rival. Of each team's, all but one were judged, so that there is something left to vote on."""
+    for team in demo.teams.values():
+        members = Membership.objects.filter(team=team, role__in=REVIEW).select_related("user").order_by("joined_at")
+        voters = [member.user for member in members]
+        ours = [result for result in demo.results if result.picture.team_id == team.pk]
+        for place, result in enumerate(ours[:_RIVALS]):
+            rival = fill_again(demo, result, result.picture.owner)
+            if rival is None:
+                return
+            for voter in voters if place else ():
+                _cast(demo, voter, result, rival)
+
+
+def _cast(demo: Demo, voter: User, result: Version, rival: Version) -> None:
+    first, second = demo.chance.sample([result, rival], 2)
+    at = _later(demo, rival)
+    choice = demo.chance.choices(["patchmatch", "telea", ""], weights=(6, 3, 2))[0]
+    side = {first.model: Ballot.Choice.FIRST, second.model: Ballot.Choice.SECOND}.get(choice, Ballot.Choice.NEITHER)
+    Ballot.objects.create(
+        voter=voter,
+        picture=result.picture,
+        first=first,
+        second=second,
+        pair=pair_key(first.pk, second.pk),
+        choice=side,
+        cast_at=at,
+    )
+    _note(result, Activity.Kind.VOTED, voter, at, "")
 
 
 def _decide(demo: Demo, version: Version, reviewer: User) -> None:

@@ -1,7 +1,8 @@
 """A site full of people, teams and pictures, to look around in and to measure with.
 
-The pictures are details of the sample photos, and their versions are real: holes are filled by Telea's method, the
-same library call that the model `telea` makes, timed and proved. Nothing of it is drawn by hand.
+The pictures are details of the sample photos, and their versions are real: holes are filled by Telea's method, some
+also by PatchMatch, with the same library calls that the models `telea` and `patchmatch` make, timed and proved.
+Nothing of it is drawn by hand.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from django.db import transaction
 from django.utils import timezone
 from PIL import Image
 
-from inpainting.imaging import BoolMask, Photo, decode, encode
+from inpainting.evaluation.peers import PEERS, Peer
+from inpainting.imaging import BoolMask, Photo, decode, decode_mask, encode
 from inpainting.imaging.composite import prove
 from webapp.accounts.models import User
 from webapp.notifications.models import Notification
@@ -53,7 +55,8 @@ TEAMS: dict[str, dict[str, Role]] = {
 Kind = Notification.Kind
 _PARTS = ("detail", "corner", "close-up", "wide", "left half", "right half", "before cleaning", "scan")
 _SIDES = (360, 420, 480)
-_RADIUS = 5
+_RADIUS, _PATCH = 5, 11
+"""Of Telea's method and of PatchMatch, as `inpainting.evaluation.peers` calls them; the patch is a side in pixels."""
 _DAYS = 120
 
 
@@ -154,17 +157,38 @@ def _detail(photo: Photo, chance: random.Random) -> bytes:
 
 
 def _fill(demo: Demo, source: Version, owner: User) -> Version:
-    """A hole like a brush makes, filled and kept as a worker keeps it."""
+    """A hole like a brush makes, filled by Telea's method."""
+    hole = _hole(source.height, source.width, demo.chance)
+    version = _keep(demo, source, hole, "telea", {"radius": _RADIUS}, PEERS["Telea"], owner)
+    demo.results.append(version)
+    return version
+
+
+def fill_again(demo: Demo, rival: Version, owner: User) -> Version | None:
+    """The hole of `rival` filled by PatchMatch, two minutes later; None where its library is not installed."""
+    if find_spec("patchmatch") is None or rival.parent is None or rival.mask is None:
+        return None
+    hole = decode_mask(services.read_mask(rival.mask), width=rival.width, height=rival.height)
+    version = _keep(demo, rival.parent, hole, "patchmatch", {"patch_size": _PATCH}, PEERS["PatchMatch"], owner)
+    rival.refresh_from_db(fields=["created_at"])
+    moment = rival.created_at + timedelta(minutes=2)
+    Version.objects.filter(pk=version.pk).update(created_at=moment)
+    Picture.objects.filter(pk=rival.picture_id).update(changed_at=max(moment, rival.picture.changed_at))
+    Activity.objects.filter(picture=rival.picture, kind=Activity.Kind.FILLED).update(at=moment)
+    return version
+
+
+def _keep(
+    demo: Demo, source: Version, hole: BoolMask, model: str, params: dict[str, Any], fill: Peer, owner: User
+) -> Version:
+    """What `fill` makes of the hole, kept as a worker keeps it."""
     began = time.perf_counter()
     photo = decode(services.read_version(source))
-    hole = _hole(source.height, source.width, demo.chance)
     mask = services.keep_mask(source, hole)
     prepared = time.perf_counter()
-    inpainted = cv2.inpaint(
-        np.ascontiguousarray(photo.pixels), hole.view(np.uint8) * np.uint8(255), _RADIUS, cv2.INPAINT_TELEA
-    )
+    filled = fill(np.ascontiguousarray(photo.pixels, np.uint8), hole)
     computed = time.perf_counter()
-    values = np.where(hole[..., None], np.asarray(inpainted, np.uint8), photo.pixels)
+    values = np.where(hole[..., None], filled, photo.pixels)
     png = encode(Photo(values, photo.icc, photo.exif, photo.format), "PNG")
     version = services.add_result(
         source=source,
@@ -172,8 +196,8 @@ def _fill(demo: Demo, source: Version, owner: User) -> Version:
         png=png,
         width=source.width,
         height=source.height,
-        model="telea",
-        params={"radius": _RADIUS},
+        model=model,
+        params=params,
         seed=int(hashlib.sha256(str(source.pk).encode()).hexdigest()[:8], 16),
         timings={
             "prepare": round(prepared - began, 4),
@@ -185,7 +209,6 @@ def _fill(demo: Demo, source: Version, owner: User) -> Version:
     )
     for spec in ("display", "thumb"):
         services.make_rendition(version, spec)
-    demo.results.append(version)
     team = source.picture.team
     if team is not None:
         seconds = time.perf_counter() - began
