@@ -44,6 +44,7 @@ _REPORT_FILES = {
     "report.html": "text/html; charset=utf-8",
     "summary.json": "application/json",
     "rows.csv": "text/csv; charset=utf-8",
+    "rows.parquet": "application/vnd.apache.parquet",
     "table.tex": "text/plain; charset=utf-8",
 }
 BODY = "body.html"

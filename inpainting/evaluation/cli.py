@@ -17,7 +17,8 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "evaluate",
         help="compare models on your own photos and write a report",
         description="Damage photos with holes, have models fill them, measure the results and write report.html, "
-        "summary.json, rows.csv and table.tex. The same command continues an evaluation that was interrupted.",
+        "summary.json, rows.csv, rows.parquet and table.tex. The same command continues an evaluation that was "
+        "interrupted.",
     )
     evaluate.add_argument("--photos", metavar="DIR", type=Path, required=True, help="a folder of photos")
     holes = evaluate.add_mutually_exclusive_group(required=True)

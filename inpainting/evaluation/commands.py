@@ -18,7 +18,7 @@ from inpainting.evaluation.contestants import Contestant, parse_contestants
 from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.measures import MEASURE_BY_KEY
 from inpainting.evaluation.protocols import PROTOCOLS, Protocol, ProtocolError, get_protocol
-from inpainting.evaluation.report.export import latex_table, rows_csv
+from inpainting.evaluation.report.export import latex_table, rows_csv, rows_parquet
 from inpainting.evaluation.report.page import report_page
 from inpainting.evaluation.run import Evaluation
 from inpainting.evaluation.store import Store
@@ -104,6 +104,7 @@ def write_report(store: Store, run: Evaluation, summary: dict[str, Any]) -> None
     for name, data in (
         ("summary.json", (json.dumps(summary, indent=1, ensure_ascii=False, allow_nan=False) + "\n").encode()),
         ("rows.csv", rows_csv(summary, rows)),
+        ("rows.parquet", rows_parquet(summary, rows)),
         ("table.tex", latex_table(summary).encode()),
         ("report.html", page),
     ):

@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from pyarrow import parquet
 from skimage.metrics import structural_similarity
 
 from inpainting.catalog import CatalogError
@@ -340,3 +341,21 @@ def test_every_measure_of_the_summary_is_in_the_csv(report: Path) -> None:
     summary: dict[str, Any] = json.loads((report / "summary.json").read_text())
     head = (report / "rows.csv").read_text().splitlines()[0].split(",")
     assert set(summary["measures"]) <= set(head)
+
+
+def test_parquet_has_the_lines_of_the_csv_with_their_types(report: Path) -> None:
+    table = parquet.read_table(report / "rows.parquet")
+    with (report / "rows.csv").open(newline="") as file:
+        lines = list(csv.DictReader(file))
+    assert table.column_names == list(lines[0])
+    assert table.num_rows == len(lines)
+    kinds = {name: str(table.schema.field(name).type) for name in ("case", "width", "hole_share", "psnr", "error")}
+    assert kinds == {"case": "string", "width": "int64", "hole_share": "double", "psnr": "double", "error": "string"}
+    for row, line in zip(table.to_pylist(), lines, strict=True):
+        for name, value in row.items():
+            if value is None:
+                assert line[name] == ""
+            else:
+                assert type(value)(line[name]) == value
+    about = json.loads(table.schema.metadata[b"reweave"])
+    assert about["settings"]["seed"] == json.loads((report / "summary.json").read_text())["settings"]["seed"]

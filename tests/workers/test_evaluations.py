@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 from django.core.files.storage import FileSystemStorage
 from django.utils import timezone
+from pyarrow import parquet
 
 from inpainting.engine import Engine
 from inpainting.evaluation.cases import cases_of_folder
@@ -97,6 +98,8 @@ class TestInThisProcess:
         assert [each["photo"] for each in summary["skipped"]] == ["broken.png"]
         assert json.loads(content(evaluation, "summary.json"))["overall"] == json.loads(json.dumps(summary["overall"]))
         assert len(numbers(evaluation)) == 2 * 2
+        table = parquet.read_table(io.BytesIO(content(evaluation, "rows.parquet")))
+        assert [str(value) for value in table["psnr"].to_pylist()] == [row["psnr"] for row in numbers(evaluation)]
         body = content(evaluation, "body.html").decode()
         # The site's policy allows nothing of this.
         assert re.findall(r"<script|<style|\sstyle=|\son\w+=|data:", body) == []

@@ -26,7 +26,13 @@ from webapp.photos.files import read_file
 from webapp.photos.serving import not_modified, send_file
 
 _PER_PAGE = 100
-_DOWNLOADS = (("report.html", "HTML"), ("summary.json", "JSON"), ("rows.csv", "CSV"), ("table.tex", "LaTeX"))
+_DOWNLOADS = (
+    ("report.html", "HTML"),
+    ("summary.json", "JSON"),
+    ("rows.csv", "CSV"),
+    ("rows.parquet", "Parquet"),
+    ("table.tex", "LaTeX"),
+)
 
 
 @require_safe
@@ -79,7 +85,7 @@ def detail(request: HttpRequest, evaluation_id: UUID) -> HttpResponseBase:
         "body": _body(evaluation) if may_look else "",
         "may_look": may_look,
         "may_share": rights.may_share(evaluation),
-        "downloads": _downloads(reverse("evaluations:detail", args=[evaluation.pk])),
+        "downloads": _downloads(evaluation, reverse("evaluations:detail", args=[evaluation.pk])),
         "others": list(others.defer("summary")[:_PER_PAGE]),
         "share_url": _share_url(request, evaluation),
     }
@@ -143,7 +149,7 @@ def shared(request: HttpRequest, token: str) -> HttpResponseBase:
     """The report for whoever has the link: nothing can be changed here, and nothing is said of the owner."""
     evaluation = _shared(token)
     page = reverse("evaluations:shared", args=[token])
-    context = {"evaluation": evaluation, "body": _body(evaluation), "downloads": _downloads(page)}
+    context = {"evaluation": evaluation, "body": _body(evaluation), "downloads": _downloads(evaluation, page)}
     answer = render(request, "evaluations/shared.html", context)
     answer.headers["Referrer-Policy"] = "no-referrer"  # the address is the key
     answer.headers["X-Robots-Tag"] = "noindex"
@@ -217,9 +223,10 @@ def _share_url(request: HttpRequest, evaluation: Evaluation) -> str:
     return request.build_absolute_uri(reverse("evaluations:shared", args=[evaluation.share_token]))
 
 
-def _downloads(page: str) -> list[tuple[str, str]]:
-    """Address and label of each file to take away; they lie beside their page."""
-    return [(f"{page}files/{name}", label) for name, label in _DOWNLOADS]
+def _downloads(evaluation: Evaluation, page: str) -> list[tuple[str, str]]:
+    """Address and label of each file to take away; they lie beside their page. Older reports have fewer."""
+    there = set(evaluation.files.filter(name__in=dict(_DOWNLOADS)).values_list("name", flat=True))
+    return [(f"{page}files/{name}", label) for name, label in _DOWNLOADS if name in there]
 
 
 def _body(evaluation: Evaluation) -> str:

@@ -1,43 +1,75 @@
-"""Rows and tables for other programs: CSV and LaTeX."""
+"""Rows and tables for other programs: CSV, Parquet and LaTeX."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from inpainting.evaluation.measures import MEASURE_BY_KEY, MEASURES
 
+Rows = Mapping[tuple[str, str], Mapping[str, Any]]
+"""(case id, contestant's name) → ``values`` by measure (None where there is none) and ``error``."""
 _FACTS = ("photo", "sha256", "part", "width", "height", "hole_share", "hole_pixels", "hole_sha256")
+_WHOLE_NUMBERS, _SHARES = ("width", "height", "hole_pixels"), ("hole_share",)
 _LATEX = {
     "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_", "{": r"\{", "}": r"\}", "~": r"\textasciitilde{}",
     "^": r"\textasciicircum{}", "\\": r"\textbackslash{}", "–": "--", "↑": r"$\uparrow$", "↓": r"$\downarrow$",
     "×": r"$\times$", "²": r"\textsuperscript{2}", "é": r"\'e",
 }  # fmt: skip
+_MEASURED = tuple(measure.key for measure in MEASURES)
 _TABLE = ("l1_mean", "l1_hole", "psnr", "ssim", "ms_ssim", "lite0_distance", "lpips", "seam_error", "seconds")
 
 
-def rows_csv(summary: Mapping[str, Any], rows: Mapping[tuple[str, str], Mapping[str, Any]]) -> bytes:
+def rows_csv(summary: Mapping[str, Any], rows: Rows) -> bytes:
     """One line a case and contestant, numbers unrounded; failed ones with their sentence."""
     out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    measures = [measure.key for measure in MEASURES]
-    writer.writerow(["case", *_FACTS, "model", *measures, "error"])
+    writer = csv.DictWriter(out, _columns(), lineterminator="\n")
+    writer.writeheader()
+    for line in _lines(summary, rows):
+        values = {key: repr(float(line[key])) for key in _MEASURED if line[key] is not None}
+        writer.writerow({**line, **dict.fromkeys(_MEASURED, ""), **values})
+    return out.getvalue().encode()
+
+
+def rows_parquet(summary: Mapping[str, Any], rows: Rows) -> bytes:
+    """The same lines as an Apache Parquet file: whole numbers, doubles (null where there is none) and texts.
+
+    Under the key ``reweave`` of the schema's metadata stand the report's title and settings as JSON.
+    """
+    import pyarrow  # takes a moment, and only reports need it
+    from pyarrow import parquet
+
+    kinds = {
+        **dict.fromkeys(_columns(), pyarrow.string()),
+        **dict.fromkeys(_WHOLE_NUMBERS, pyarrow.int64()),
+        **dict.fromkeys((*_SHARES, *_MEASURED), pyarrow.float64()),
+    }
+    about = json.dumps({"title": summary["title"], "settings": summary["settings"]}, ensure_ascii=False)
+    schema = pyarrow.schema(kinds.items(), metadata={"reweave": about})
+    out = io.BytesIO()
+    parquet.write_table(pyarrow.Table.from_pylist(list(_lines(summary, rows)), schema), out, compression="zstd")
+    return out.getvalue()
+
+
+def _columns() -> list[str]:
+    return ["case", *_FACTS, "model", *_MEASURED, "error"]
+
+
+def _lines(summary: Mapping[str, Any], rows: Rows) -> Iterator[dict[str, Any]]:
+    """Column → value, for each case and contestant in the report's order."""
     for case in summary["cases"]:
         for contestant in summary["contestants"]:
             row = rows[str(case["id"]), str(contestant["name"])]
-            values = [row["values"].get(key) for key in measures]
-            writer.writerow(
-                [
-                    case["id"],
-                    *(case[name] for name in _FACTS),
-                    contestant["name"],
-                    *("" if value is None else repr(float(value)) for value in values),
-                    row["error"],
-                ]
-            )
-    return out.getvalue().encode()
+            yield {
+                "case": case["id"],
+                **{name: case[name] for name in _FACTS},
+                "model": contestant["name"],
+                **{key: row["values"].get(key) for key in _MEASURED},
+                "error": row["error"],
+            }
 
 
 def latex_table(summary: Mapping[str, Any]) -> str:
