@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, WebSocketRoute, expect
 
 Point = tuple[float, float]
 LONG = 90_000
@@ -67,6 +67,29 @@ class SocketLog:
 
     def _keep(self, frame: str | bytes) -> None:
         self.messages.append(json.loads(frame))
+
+
+class BreakableLine:
+    """The page's websocket, which can be cut; every try to connect fails then, until it is mended."""
+
+    def __init__(self, page: Page) -> None:
+        self._is_cut = False
+        self._sockets: list[WebSocketRoute] = []
+        page.route_web_socket("**/ws/live/", self._connect)
+
+    def cut(self) -> None:
+        self._is_cut = True
+        self._sockets[-1].close()
+
+    def mend(self) -> None:
+        self._is_cut = False
+
+    def _connect(self, socket: WebSocketRoute) -> None:
+        if self._is_cut:
+            socket.close()
+            return
+        self._sockets.append(socket)
+        socket.connect_to_server()
 
 
 class EditorPage:

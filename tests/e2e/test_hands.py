@@ -7,10 +7,10 @@ import io
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import FilePayload, Page, WebSocketRoute, expect
+from playwright.sync_api import FilePayload, Page, expect
 
 from tests.e2e.conftest import Complaints, NewPage
-from tests.e2e.pages import LONG, EditorPage, photo_bytes
+from tests.e2e.pages import LONG, BreakableLine, EditorPage, photo_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -68,32 +68,21 @@ def test_a_line_lost_while_a_fill_runs_is_told_and_the_result_comes_all_the_same
     page: Page, complaints: Complaints
 ) -> None:
     complaints.expected.append("WebSocket")
-    sockets: list[WebSocketRoute] = []
-    broken = {"is": False}
-
-    def between(socket: WebSocketRoute) -> None:
-        if broken["is"]:
-            socket.close()
-            return
-        sockets.append(socket)
-        socket.connect_to_server()
-
-    page.route_web_socket("**/ws/live/", between)
+    line = BreakableLine(page)
     editor = EditorPage.with_sample(page)
     for y in (0.3, 0.4):
         editor.stroke((0.3, y), (0.7, y))
     editor.choose("patchmatch")
     editor.fill()
     expect(page.locator("#run-percent")).to_contain_text("%", timeout=LONG)
-    broken["is"] = True
-    sockets[-1].close()
+    line.cut()
     expect(page.locator("#run-eta")).to_contain_text("The live connection is down")
     expect(page.locator("#connection")).to_be_visible()
     # Reloaded in the middle of the job and still without a line, the page knows from the server what is running.
     page.reload()
     expect(page.locator("#run-busy")).to_be_visible()
     editor.expect_result()
-    broken["is"] = False
+    line.mend()
     expect(page.locator("#connection")).to_be_hidden(timeout=LONG)
     assert editor.hole_pixels == 0
     editor.stroke((0.1, 0.1), (0.2, 0.1))

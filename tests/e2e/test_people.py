@@ -9,6 +9,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import NewPage
+from tests.e2e.pages import EditorPage
 from tests.e2e.test_looks import WIDTHS, axe, check, look  # noqa: F401  # axe is a fixture
 
 pytestmark = pytest.mark.browser
@@ -66,6 +67,19 @@ def test_two_people_meet_in_a_team_and_hear_of_each_other(new_page: NewPage) -> 
     expect(edgar).to_have_url(team)
     expect(edgar.locator("#bell-count")).to_be_hidden()
     expect(edgar.get_by_text("you are an editor")).to_be_visible()
+
+    # So it is in the editor, over the page's one socket.
+    EditorPage.with_sample(edgar)
+    lines: list[str] = []
+    edgar.on("websocket", lambda socket: lines.append(socket.url))
+    edgar.reload()
+    EditorPage(edgar).ready()
+    expect(edgar.locator("#bell-count")).to_be_hidden()
+    olive.get_by_label(f"Role of {name}").select_option("reviewer")
+    expect(edgar.locator("#bell-count")).to_have_text("1")
+    edgar.locator("#bell summary").click()
+    expect(edgar.locator(".bell__item").first).to_contain_text("Weavers")
+    assert len(lines) == 1
 
     # What cannot be undone is asked about first.
     olive.get_by_label(f"More about {name}").click()

@@ -6,10 +6,10 @@ import json
 import re
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.conftest import Complaints, NewPage
-from tests.e2e.pages import LONG, EditorPage, photo_bytes
+from tests.e2e.pages import LONG, BreakableLine, EditorPage, photo_bytes
 
 pytestmark = pytest.mark.browser
 
@@ -214,27 +214,16 @@ def test_the_eye_shows_what_was_before_as_long_as_it_is_held(editor: EditorPage)
 
 def test_a_lost_line_is_told_and_comes_back_by_itself(page: Page, complaints: Complaints) -> None:
     complaints.expected.append("WebSocket")
-    sockets: list[WebSocketRoute] = []
-    broken = {"is": False}
-
-    def between(socket: WebSocketRoute) -> None:
-        if broken["is"]:
-            socket.close()
-            return
-        sockets.append(socket)
-        socket.connect_to_server()
-
-    page.route_web_socket("**/ws/live/", between)
+    line = BreakableLine(page)
     editor = EditorPage.with_upload(page, photo_bytes())
     notice = page.locator("#connection")
     expect(notice).to_be_hidden()
-    broken["is"] = True
-    sockets[-1].close()
+    line.cut()
     expect(notice).to_be_visible(timeout=LONG)
     # Painting goes on all the same.
     editor.stroke((0.2, 0.2), (0.3, 0.2))
     assert editor.hole_pixels > 0
-    broken["is"] = False
+    line.mend()
     expect(notice).to_be_hidden(timeout=LONG)
 
 

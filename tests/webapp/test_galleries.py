@@ -7,9 +7,11 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
+from redis.exceptions import RedisError
 
 from tests.webapp.material import body_of, mask_file, photo_file
 from tests.webapp.teams import make_team
@@ -25,7 +27,7 @@ from webapp.photos.folding import fold
 from webapp.photos.models import Mask, Picture, Version
 from webapp.photos.services import add_picture
 from webapp.reviews.services import decide
-from webapp.teams.models import Activity
+from webapp.teams.models import Activity, Membership
 
 pytestmark = pytest.mark.django_db
 MakeResult = Callable[[Version], Version]
@@ -155,6 +157,40 @@ def test_tags_in_use_are_those_of_the_gallery(ada: User, bob: User) -> None:
     services.change_tags(ada, [mine.pk], add=["Sea", "autumn"])
     services.change_tags(bob, [theirs.pk], add=["secret"])
     assert tags_in_use(ada, Search()) == ["autumn", "Sea"]
+
+
+def test_tags_in_use_are_found_once_a_minute_and_ones_own_at_once(
+    ada: User, bob: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    team = make_team(owner=ada, viewer=bob)
+    mine, ours = rows(ada, "mine")[0], rows(ada, "ours", team=team)[0]
+    services.change_tags(ada, [mine.pk], add=["Sea"])
+    assert tags_in_use(ada, Search(team=team.pk)) == []
+    services.change_tags(ada, [ours.pk], add=["wall"])
+    for person in (ada, bob):  # a team's list is kept for all its members
+        assert tags_in_use(person, Search(team=team.pk)) == ["wall"]
+    assert tags_in_use(ada, Search()) == ["Sea"]
+    with django_assert_num_queries(0):
+        assert tags_in_use(ada, Search()) == ["Sea"]
+    services.change_tags(ada, [mine.pk], remove=["sea"])
+    assert tags_in_use(ada, Search()) == []
+    Membership.objects.filter(user=bob).delete()
+    with pytest.raises(Refusal):
+        tags_in_use(bob, Search(team=team.pk))
+
+
+@pytest.mark.parametrize("error", [ConnectionRefusedError(), RedisError()])
+def test_tags_are_looked_up_while_the_cache_is_away(
+    ada: User, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def fail(*args: Any, **kwargs: Any) -> None:
+        raise error
+
+    for name in ("get", "set", "delete_many"):
+        monkeypatch.setattr(type(caches["default"]), name, fail)
+    mine, *_ = rows(ada, "mine")
+    services.change_tags(ada, [mine.pk], add=["Sea"])
+    assert tags_in_use(ada, Search()) == ["Sea"]
 
 
 # Tags and titles

@@ -20,6 +20,7 @@ from django.utils import timezone
 from inpainting.catalog import offered
 from webapp.errors import Refusal, not_found
 from webapp.galleries.models import Favourite, Tag
+from webapp.galleries.tag_lists import kept_tags
 from webapp.photos.folding import fold, words_of
 from webapp.photos.models import Picture, Version
 from webapp.photos.querysets import PictureQuerySet
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 PAGE_SIZE = 24
 MOST_WORDS = 8
+_MOST_TAGS = 100
+"""In the list to choose from."""
 
 Sort = Literal["changed", "added", "title", "trashed"]
 _SORTS: dict[Sort, tuple[str, bool]] = {
@@ -134,13 +137,23 @@ def matching(user: User | AnonymousUser, search: Search) -> PictureQuerySet:
     return rows
 
 
-def tags_in_use(user: User | AnonymousUser, search: Search, limit: int = 100) -> list[str]:
-    """Tags of the gallery, in the order of the alphabet; of several spellings of one tag the first."""
-    rows = Tag.objects.filter(picture__in=_gallery(user, search).values("pk"))
-    names: dict[str, str] = {}
-    for folded, name in rows.order_by("folded", "name").values_list("folded", "name").distinct()[: 3 * limit]:
-        names.setdefault(folded, name)
-    return list(names.values())[:limit]
+def tags_in_use(user: User | AnonymousUser, search: Search) -> list[str]:
+    """Tags of the gallery (not of its trash), in the order of the alphabet; of several spellings of one tag the first.
+
+    They may be those of a minute ago; see `tag_lists`.
+    """
+    if not user.is_authenticated:
+        return []
+    gallery = _gallery(user, search)  # whoever may not see it ends here
+
+    def find() -> list[str]:
+        rows = Tag.objects.filter(picture__in=gallery.values("pk"))
+        names: dict[str, str] = {}
+        for folded, name in rows.order_by("folded", "name").values_list("folded", "name").distinct()[: 3 * _MOST_TAGS]:
+            names.setdefault(folded, name)
+        return list(names.values())[:_MOST_TAGS]
+
+    return kept_tags(search.team or user.pk, find)
 
 
 def _gallery(user: User | AnonymousUser, search: Search) -> PictureQuerySet:

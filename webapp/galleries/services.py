@@ -17,6 +17,7 @@ from django.utils import timezone
 
 from webapp.errors import Refusal, not_found
 from webapp.galleries.models import LONGEST_TAG, MOST_TAGS, Favourite, Tag
+from webapp.galleries.tag_lists import forget_tags
 from webapp.jobs.models import Job
 from webapp.jobs.services import cancel_job
 from webapp.photos.folding import fold
@@ -95,6 +96,7 @@ def change_tags(user: User, ids: Sequence[UUID], *, add: Iterable[str] = (), rem
             tally[picture_id] = tally.get(picture_id, 0) + 1
         if max(tally.values(), default=0) > MOST_TAGS:
             raise Refusal("too_many_tags", f"A picture takes at most {MOST_TAGS} tags.", status=422)
+    forget_tags(pictures)
 
 
 def throw_away(user: User, ids: Sequence[UUID]) -> list[Picture]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from django.db import IntegrityError, transaction
+from PIL import Image
 
 from inpainting.imaging import Photo, PhotoError, decode, encode, to_display
 from webapp.errors import Refusal, not_found
@@ -78,12 +79,21 @@ def render(photo: Photo, spec: Spec, *, upload_format: str = "PNG", upload: byte
     Raises `PhotoError` when the upload's format cannot hold the result.
     """
     if spec == "display":
-        return _for_screen(photo, DISPLAY_SIDE, _DISPLAY_QUALITY)
+        return _file_of(to_display(photo, DISPLAY_SIDE), _DISPLAY_QUALITY)
     if spec == "thumb":
-        return _for_screen(photo, THUMB_SIDE, _THUMB_QUALITY)
+        return _file_of(to_display(photo, THUMB_SIDE), _THUMB_QUALITY)
     wanted = "PNG" if spec == "png" else upload_format
     data = jpeg_without_location(upload, photo) if upload is not None and wanted == "JPEG" else None
     return Made(data or encode(photo, wanted), SUFFIXES[wanted], photo.width, photo.height)
+
+
+def render_for_screen(photo: Photo) -> dict[Spec, Made]:
+    """`display` and `thumb` of `photo` at once: the small one is made from the larger, not from all pixels again."""
+    shown = to_display(photo, DISPLAY_SIDE)
+    scale = min(1.0, THUMB_SIDE / max(shown.size))
+    size = (max(1, round(shown.width * scale)), max(1, round(shown.height * scale)))
+    small = shown.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    return {"display": _file_of(shown, _DISPLAY_QUALITY), "thumb": _file_of(small, _THUMB_QUALITY)}
 
 
 def store_rendition(version: Version, spec: Spec, made: Made) -> Rendition:
@@ -108,9 +118,8 @@ def _stored(version: Version) -> bytes:
         raise not_found() from None
 
 
-def _for_screen(photo: Photo, side: int, quality: int) -> Made:
+def _file_of(image: Image.Image, quality: int) -> Made:
     """JPEG without chroma subsampling, which keeps a mask's edge as it is; lossless WebP where there is alpha."""
-    image = to_display(photo, side)
     out = io.BytesIO()
     if image.mode == "RGBA":
         image.save(out, "WEBP", lossless=True, method=0, quality=0)

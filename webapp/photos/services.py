@@ -19,7 +19,7 @@ from webapp.photos import samples
 from webapp.photos.files import new_files, read_file, write_file
 from webapp.photos.findings import NewOverlay, NewSourceMap, store_findings
 from webapp.photos.models import Mask, Picture, Version
-from webapp.photos.renditions import SUFFIXES, decoding_slots, make_rendition, render, store_rendition
+from webapp.photos.renditions import SUFFIXES, decoding_slots, make_rendition, render_for_screen, store_rendition
 from webapp.photos.uploads import title_from, too_big
 from webapp.teams import activity, policies, quotas
 from webapp.teams.models import Activity, Team
@@ -213,7 +213,7 @@ def store_picture(owner: User, title: str, data: bytes, team: Team | None) -> Pi
     quotas.check_storage(owner, team, len(data))
     with decoding_slots:
         photo = _decode_upload(data)
-        display, thumb = render(photo, "display"), render(photo, "thumb")
+        shown = render_for_screen(photo)
     picture = Picture(owner=owner, title=title, team=team)
     version = Version(
         picture=picture,
@@ -227,8 +227,8 @@ def store_picture(owner: User, title: str, data: bytes, team: Team | None) -> Pi
         picture.save(force_insert=True)
         write_file(version.file, SUFFIXES[photo.format], data)
         version.save(force_insert=True)
-        store_rendition(version, "display", display)
-        store_rendition(version, "thumb", thumb)
+        for spec, made in shown.items():
+            store_rendition(version, spec, made)
         activity.record(team, Activity.Kind.PICTURE_ADDED, owner, picture=picture)
     return picture
 

@@ -1,5 +1,6 @@
 /** The start page: photos come by drop, paste or choice, or from the samples. */
 
+import { wireCompare } from "../lib/compare.js";
 import { byId, icon, make } from "../lib/dom.js";
 import { fileSize } from "../lib/format.js";
 import { call, sentence, upload } from "../lib/http.js";
@@ -57,11 +58,8 @@ for (const button of document.querySelectorAll("button[data-sample]")) {
   button.addEventListener("click", () => void takeSample(/** @type {HTMLButtonElement} */ (button)));
 }
 
-const demo = byId("demo", HTMLElement);
-const range = demo.querySelector("input");
-range?.addEventListener("input", () => {
-  range.parentElement?.style.setProperty("--at", `${range.value}%`);
-});
+const demo = document.querySelector("[data-compare]");
+if (demo instanceof HTMLElement) wireCompare(demo);
 
 // Coming back by the browser's own button must not show a page that is still busy.
 window.addEventListener("pageshow", (event) => {
