@@ -10,7 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from inpainting.layers.blending import PatchCanvas, Tiling, cut_windows, hole_cells
+from inpainting.layers.blending import PatchCanvas, Tiling, covered_area, cut_windows, hole_cells
 from inpainting.layers.padding import pad_to_multiple
 from inpainting.layers.retrieval import (
     MOST_HOLE,
@@ -109,13 +109,13 @@ class _Work:
         self.height, self.width = task.composite.shape[-2:]
         self.composite = pad_to_multiple(task.composite, config.patch)
         self.mask = pad_to_multiple(task.mask, config.patch)
-        self.canvas = PatchCanvas(self.composite, config.patch, task.tiling)
         self.done = 0
         self.memory = self._choose_memory()
         enough = bool((self.memory.hole_share <= MOST_HOLE).any())
         self.cells = hole_cells(self.mask, config.patch, task.tiling)
         if not enough:
             self.cells = self.cells[:0]
+        self.canvas = PatchCanvas(self.composite, config.patch, task.tiling, covered_area(self.cells, config.patch))
         self.report("memory", 0.0)
         self.retrieved = self._retrieve(chunk)
 
