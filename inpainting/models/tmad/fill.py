@@ -83,7 +83,7 @@ class TMADFill(FillModel):
                 for filling in group:
                     filling.report("coarse", COARSE_DONE * share)
 
-            estimates = self.refiner.network.coarse(images, masks, on_part)
+            estimates = self.refiner.network.estimate(images, masks, on_part)
             for filling, estimate in zip(group, estimates.split(1), strict=True):
                 filling.set_coarse(estimate)
 
