@@ -41,7 +41,8 @@ def membrane(values: Tensor, known: Tensor) -> Tensor:
     """The smoothest continuation of scattered values: harmonic between them, level at the picture's border.
 
     Solved coarse to fine: at each level the given values stay, and the rest, begun with the coarser solution, is
-    relaxed. That is exact enough for colours (see the tests) and costs less than one convolution of a network.
+    relaxed. What remains is some hundredths of the values' range, smooth and zero at the edge, for less work than
+    one of a network's convolutions.
 
     Args:
         values: (B, C, H, W), zero where nothing is known.
