@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.imaging.photo import BoolMask
+from inpainting.layers.quilting import membrane
 
 RGB = NDArray[np.uint8]
 Peer = Callable[[RGB, BoolMask], RGB]
@@ -37,34 +38,13 @@ def biharmonic(photo: RGB, hole: BoolMask) -> RGB:
     return _with(photo, hole, np.clip(filled, 0, 1) * 255)
 
 
-def membrane(photo: RGB, hole: BoolMask) -> RGB:
-    """The harmonic surface through the known pixels at the hole's edge: Laplace's equation, solved exactly.
+def soap_film(photo: RGB, hole: BoolMask) -> RGB:
+    """The harmonic surface through the known pixels at the hole's edge: Laplace's equation.
 
     About what a network whose seam is closed (`layers.seam`) comes to when it paints nothing: the peer that shows what
     such a network adds.
     """
-    from scipy import sparse
-    from scipy.sparse.linalg import splu
-
-    height, width = hole.shape
-    number = np.cumsum(hole).reshape(hole.shape) - 1
-    rows, columns = np.nonzero(hole)
-    count = len(rows)
-    degree, right = np.zeros(count), np.zeros((count, 3))
-    links: list[tuple[NDArray[np.intp], NDArray[np.intp]]] = []
-    for down, across in ((-1, 0), (1, 0), (0, -1), (0, 1)):
-        y, x = rows + down, columns + across
-        here = np.flatnonzero((y >= 0) & (y < height) & (x >= 0) & (x < width))
-        degree[here] += 1
-        beside = hole[y[here], x[here]]
-        inner, outer = here[beside], here[~beside]
-        links.append((inner, number[y[inner], x[inner]]))
-        right[outer] += photo[y[outer], x[outer]]
-    starts, ends = (np.concatenate(part) for part in zip(*links, strict=True))
-    joined = sparse.coo_matrix((np.ones(len(starts)), (starts, ends)), (count, count))
-    filled = photo.astype(np.float64)
-    filled[hole] = splu(sparse.csc_matrix(sparse.diags(degree) - joined)).solve(right)
-    return _with(photo, hole, filled)
+    return _with(photo, hole, membrane(photo.astype(np.float32), hole))
 
 
 def patch_match(photo: RGB, hole: BoolMask) -> RGB:
@@ -87,7 +67,7 @@ PEERS: dict[str, Peer] = {
     "Telea": telea,
     "Navier–Stokes": navier_stokes,
     "biharmonic": biharmonic,
-    "membrane": membrane,
+    "membrane": soap_film,
     "PatchMatch": patch_match,
 }
 
@@ -103,6 +83,6 @@ REFERENCES: dict[str, tuple[str, str, Peer]] = {
         navier_stokes,
     ),
     "biharmonic": ("Biharmonic", "Smooth surface (Damelin and Hoang 2018) by scikit-image.", biharmonic),
-    "membrane": ("Membrane", "Harmonic surface through the pixels at the hole's edge (Laplace).", membrane),
+    "membrane": ("Membrane", "Harmonic surface through the pixels at the hole's edge (Laplace).", soap_film),
 }
 """Classical methods that reports may compare with although the studio does not offer them: key → title, words, fill."""
