@@ -20,7 +20,7 @@ from inpainting.imaging.context import HoleGroup, group_holes
 from inpainting.imaging.correspondence import PATCH, find_sources
 from inpainting.imaging.detail import DetailSource
 from inpainting.imaging.photo import BoolMask, Photo
-from inpainting.imaging.working import WorkingCrop, make_working_crop, soften_edge
+from inpainting.imaging.working import WorkingCrop, make_working_crop
 from inpainting.model_cache import ModelCache, SmallerCrops
 from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
 from inpainting.results import (
@@ -276,15 +276,13 @@ class _Plan:
             raise
 
     def take(self, index: int, output: FillOutput, model: FillModel) -> None:
-        """Accept the model's output for crop `index`: check it, soften its edge, find where its detail comes from."""
+        """Accept the model's output for crop `index`: check it, find where its detail comes from."""
         crop = self.working[index]
         image = np.asarray(output.image, dtype=np.float32)
         if image.shape != crop.image.shape:
             raise FillError(f"{model.entry.title} returned a picture of the wrong size ({image.shape}).")
         if not np.isfinite(image[crop.mask]).all():
             raise FillError(f"{model.entry.title} produced values that are not numbers, so the result was thrown away.")
-        if model.edge_reach > 0:
-            image = soften_edge(image, crop.image, crop.mask, model.edge_reach)
         sources = output.sources
         patch = output.source_patch
         if sources is None and self._looks_for_sources(index, model):
@@ -400,5 +398,8 @@ def _to_photo_coordinates(sources: NDArray[np.int32], crop: WorkingCrop, group: 
     """(h, w, 2): the same map with (y, x) in photo pixels; -1 stays."""
     scale = np.array([crop.scale_y, crop.scale_x])
     corner = np.array([group.crop.top, group.crop.left])
-    mapped = np.floor((sources + 0.5) * scale).astype(np.int32) + corner.astype(np.int32)
-    return np.where(sources < 0, np.int32(-1), mapped)
+    # Only the hole has sources: a whole crop in double precision would be a gigabyte for a large photo.
+    has_one = sources[..., 0] >= 0
+    mapped = np.full_like(sources, -1)
+    mapped[has_one] = np.floor((sources[has_one] + 0.5) * scale) + corner
+    return mapped
