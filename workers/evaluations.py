@@ -16,11 +16,11 @@ from django.conf import settings
 from django.db import connection, transaction
 
 from inpainting.catalog import CatalogError
-from inpainting.evaluation.cases import SIZES, PlannedPhoto, Size, size_text
+from inpainting.evaluation.cases import PlannedPhoto
 from inpainting.evaluation.commands import write_report
 from inpainting.evaluation.contestants import parse_contestants
 from inpainting.evaluation.features import Viewer
-from inpainting.evaluation.protocols import ProtocolError, get_protocol
+from inpainting.evaluation.protocols import SIZES, ProtocolError, Size, get_protocol, size_text
 from inpainting.evaluation.report.page import report_body
 from inpainting.evaluation.run import Evaluation as Run
 from inpainting.evaluation.store import Store

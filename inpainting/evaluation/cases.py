@@ -7,25 +7,17 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.evaluation.protocols import DrawnHole, Protocol, ProtocolError, bin_of, draw_holes
+from inpainting.evaluation.protocols import DrawnHole, Protocol, ProtocolError, Size, bin_of, draw_holes
 from inpainting.files import UsageError, pictures_by_stem
 from inpainting.imaging import PhotoError, decode, decode_mask, hole_from_grey, to_display
 from inpainting.imaging.photo import BoolMask, to_8_bit
 
 RGB = NDArray[np.uint8]
-Size = Literal["256", "512", "full"]
-SIZES: tuple[Size, ...] = ("256", "512", "full")
-
-
-def size_text(size: Size) -> str:
-    """How reports name it."""
-    return "full size" if size == "full" else f"centre squares at {size} × {size} px"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,11 +13,11 @@ from tqdm import tqdm
 
 from inpainting.device import resolve_device
 from inpainting.engine import Engine
-from inpainting.evaluation.cases import Size, cases_of_folder, size_text
+from inpainting.evaluation.cases import cases_of_folder
 from inpainting.evaluation.contestants import Contestant, parse_contestants
 from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.measures import MEASURE_BY_KEY
-from inpainting.evaluation.protocols import PROTOCOLS, Protocol, ProtocolError, get_protocol
+from inpainting.evaluation.protocols import PROTOCOLS, Protocol, ProtocolError, Size, get_protocol, size_text
 from inpainting.evaluation.report.export import latex_table, rows_csv, rows_parquet
 from inpainting.evaluation.report.page import report_page
 from inpainting.evaluation.run import Evaluation

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -18,7 +19,16 @@ from inpainting.imaging.photo import BoolMask
 BINS: tuple[tuple[float, float], ...] = ((0.1, 0.2), (0.2, 0.3), (0.3, 0.4), (0.4, 0.5), (0.5, 0.6))
 """Hole shares ``[low, high)`` of the irregular protocols, as in the tables of the papers."""
 
+Size = Literal["256", "512", "full"]
+SIZES: tuple[Size, ...] = ("256", "512", "full")
+"""At which photos are evaluated: the centre square at that side, or the photo as it is."""
+
 Draw = Callable[[np.random.Generator, int, int], BoolMask]
+
+
+def size_text(size: Size) -> str:
+    """How reports name it."""
+    return "full size" if size == "full" else f"centre squares at {size} × {size} px"
 
 
 class ProtocolError(ValueError):

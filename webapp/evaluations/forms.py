@@ -11,9 +11,8 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from inpainting.catalog import offered
-from inpainting.evaluation.cases import SIZES
 from inpainting.evaluation.peers import REFERENCES
-from inpainting.evaluation.protocols import PROTOCOLS
+from inpainting.evaluation.protocols import PROTOCOLS, SIZES
 from webapp.errors import Refusal
 from webapp.evaluations.uploads import MINE
 from webapp.photos.models import Picture, Version

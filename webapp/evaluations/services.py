@@ -10,9 +10,8 @@ from django.conf import settings
 from django.db import transaction
 
 from inpainting.catalog import CatalogError
-from inpainting.evaluation.cases import SIZES
 from inpainting.evaluation.contestants import parse_contestants
-from inpainting.evaluation.protocols import PROTOCOLS
+from inpainting.evaluation.protocols import PROTOCOLS, SIZES
 from webapp.errors import Refusal
 from webapp.evaluations import rights, states
 from webapp.evaluations.models import Evaluation, Unit
