@@ -13,6 +13,14 @@ SOURCES = Param(
     "Show where it came from",
     "Look for the place each spot was copied from. Takes up to three quarters longer; large holes have it anyway.",
 )
+PRECISION = Param(
+    "precision",
+    "choice",
+    "tf32",
+    "On a graphics card",
+    "Convolutions in TF32, which is faster, or in full precision. Without such a card it makes no difference.",
+    choices=("tf32", "full"),
+)
 
 ALL_ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
@@ -183,6 +191,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "The photo as it is, or also slightly turned and scaled copies (nine times the search).",
                 choices=("upright", "turned"),
             ),
+            PRECISION,
         ),
         order=65,
     ),
@@ -296,6 +305,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "Share of VGG-19's channels when its filters are random; wider is slower.",
                 choices=("quarter", "half", "full"),
             ),
+            PRECISION,
         ),
         order=60,
     ),

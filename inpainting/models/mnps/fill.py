@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inpainting.backbones.precision import convolution_precision
 from inpainting.backbones.vgg import VGG, random_vgg19, shipped_vgg
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.layers.neural_patches import PATCH
@@ -70,11 +71,18 @@ class MNPSFill(FillModel):
         report = _Report(job, scales, schedule, start, origin)
         if start.reached is None:
             job.on_step(Step("Guessed the content", CONTENT_SHARE, preview=report.enlarged(start.guess)))
-        made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
+        with convolution_precision(job.params["precision"], self.device):
+            made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
         image = _to_array(made.picture)
         hole = job.mask[..., np.newaxis]
-        job.on_step(Step("Done", 1.0, preview=image, losses=report.losses))
-        notes = {"backbone": origin, "content": start.guesser, "scales": len(scales), "iterations": made.iterations}
+        job.on_step(Step("Done", 1.0, preview=image))
+        notes = {
+            "backbone": origin,
+            "content": start.guesser,
+            "scales": len(scales),
+            "iterations": made.iterations,
+            "curves": start.curves.as_note(),
+        }
         overlays = [
             Overlay("content", "First guess", _to_bytes(np.where(hole, report.enlarged(start.guess), job.image)))
         ]
@@ -111,14 +119,16 @@ class _Report:
         self._shares = [cost / sum(costs) for cost in costs]
         self._shown: tuple[int, int] | None = None
         self._preview: FloatImage | None = None
-        self.losses: dict[str, float] = {}
 
     def __call__(self, moment: Moment) -> None:
         """Tell the job; what it raises ends the synthesis."""
         shown = (moment.scale, moment.iteration // _SHOW_EVERY)
         if shown != self._shown and moment.losses:
-            self._shown, self._preview, self.losses = shown, self.enlarged(moment.picture()), moment.losses
+            self._shown, self._preview = shown, self.enlarged(moment.picture())
         count, planned = len(self._scales), self._schedule.iterations
+        part = f"Scale {moment.scale + 1}/{count}"
+        if not moment.searching:
+            self._start.curves.add(part, moment.losses)
         doing = "looking for matches" if moment.searching else f"iteration {moment.iteration}/{planned}"
         reached = moment.reached
         if reached is not None:
@@ -127,12 +137,12 @@ class _Report:
         done += self._shares[moment.scale] * moment.iteration / max(1, planned)
         self._job.on_step(
             Step(
-                f"Scale {moment.scale + 1}/{count}, {doing}",
+                f"{part}, {doing}",
                 CONTENT_SHARE + (1.0 - CONTENT_SHARE) * done,
                 steps_done=moment.scale * planned + moment.iteration,
                 steps_total=count * planned,
                 preview=self._preview,
-                losses=self.losses or None,
+                losses=moment.losses or None,
             )
         )
 
