@@ -16,6 +16,7 @@ from inpainting.backbones.vgg import VGG, random_vgg19, shipped_vgg
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.layers.neural_patches import PATCH
 from inpainting.models.base import BoolMask, FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
+from inpainting.models.mnps.blending import blended
 from inpainting.models.mnps.contents import Contents, pick_content
 from inpainting.models.mnps.energy import EnergySettings
 from inpainting.models.mnps.pyramid import Scale, make_pyramid
@@ -73,7 +74,11 @@ class MNPSFill(FillModel):
             job.on_step(Step("Guessed the content", CONTENT_SHARE, preview=report.enlarged(start.guess)))
         with convolution_precision(job.params["precision"], self.device):
             made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
+        leader = made.energy.taps.get(LEADER)
+        sources = None if leader is None else _pixel_sources(leader, job.mask, settings.views)
         image = _to_array(made.picture)
+        if sources is not None and job.params["edge"] == "blended":
+            image = blended(image, job.image, job.mask, sources)
         hole = job.mask[..., np.newaxis]
         job.on_step(Step("Done", 1.0, preview=image))
         notes = {
@@ -86,13 +91,12 @@ class MNPSFill(FillModel):
         overlays = [
             Overlay("content", "First guess", _to_bytes(np.where(hole, report.enlarged(start.guess), job.image)))
         ]
-        leader = made.energy.taps.get(LEADER)
         if leader is None:
             return FillOutput(image, overlays=overlays, notes=notes)
         return FillOutput(
             image,
             overlays=[*overlays, *_texture_overlays(leader, job.mask, settings.views)],
-            sources=_pixel_sources(leader, job.mask, settings.views),
+            sources=sources,
             source_patch=PATCH * leader.stride,
             notes=notes,
         )
