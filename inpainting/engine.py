@@ -402,5 +402,8 @@ def _to_photo_coordinates(sources: NDArray[np.int32], crop: WorkingCrop, group: 
     """(h, w, 2): the same map with (y, x) in photo pixels; -1 stays."""
     scale = np.array([crop.scale_y, crop.scale_x])
     corner = np.array([group.crop.top, group.crop.left])
-    mapped = np.floor((sources + 0.5) * scale).astype(np.int32) + corner.astype(np.int32)
-    return np.where(sources < 0, np.int32(-1), mapped)
+    # Only the hole has sources: a whole crop in double precision would be a gigabyte for a large photo.
+    has_one = sources[..., 0] >= 0
+    mapped = np.full_like(sources, -1)
+    mapped[has_one] = np.floor((sources[has_one] + 0.5) * scale) + corner
+    return mapped

@@ -14,6 +14,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 Tiling = Literal["grid", "overlap"]
+Area = tuple[int, int, int, int]
+"""Top, left, bottom and right of a part of an image; the last two lie past it."""
 
 
 def hole_cells(mask: Tensor, patch: int, tiling: Tiling = "grid") -> Tensor:
@@ -27,6 +29,15 @@ def hole_cells(mask: Tensor, patch: int, tiling: Tiling = "grid") -> Tensor:
     windows = touched.nonzero()
     windows[:, 1:] *= step
     return windows
+
+
+def covered_area(windows: Tensor, size: int) -> Area:
+    """The smallest area that holds all `windows` (N, 3) of side `size`; an empty one where there is none."""
+    if not len(windows):
+        return (0, 0, 0, 0)
+    top, left = windows[:, 1:].amin(0).tolist()
+    bottom, right = (windows[:, 1:].amax(0) + size).tolist()
+    return (top, left, bottom, right)
 
 
 def training_cells(mask: Tensor, patch: int, count: int, generator: torch.Generator) -> Tensor:
@@ -73,19 +84,25 @@ class PatchCanvas:
 
     Patches are accumulated with their blend weights and divided by the sum of the weights, so that every pixel is a
     weighted mean of the patches that cover it, also at the image's border where fewer do.
+
+    With an `area` (top, left, bottom, right), only that part of the images is kept account of: a hole in a large photo
+    then needs memory for itself, not for the photo.
     """
 
-    def __init__(self, images: Tensor, patch: int, tiling: Tiling) -> None:
+    def __init__(self, images: Tensor, patch: int, tiling: Tiling, area: Area | None = None) -> None:
         batch, channels, height, width = images.shape
         self.patch = patch
+        self.area = area or (0, 0, height, width)
+        top, left, bottom, right = self.area
         self.weight = blend_window(patch, tiling, device=images.device).to(images.dtype)
-        self.colour = images.new_zeros(batch, height, width, channels)
-        self.covered = images.new_zeros(batch, height, width)
+        self.colour = images.new_zeros(batch, bottom - top, right - left, channels)
+        self.covered = images.new_zeros(batch, bottom - top, right - left)
 
     def add(self, windows: Tensor, patches: Tensor) -> None:
-        """Add `patches` (N, C, patch, patch) at `windows` (N, 3), which must lie inside the images. Differentiable."""
+        """Add `patches` (N, C, patch, patch) at `windows` (N, 3), which must lie inside the area. Differentiable."""
         rows, columns = _window_indices(windows, self.patch, 0)
-        where = (windows[:, 0, None, None], rows[:, :, None], columns[:, None, :])
+        top, left = self.area[:2]
+        where = (windows[:, 0, None, None], rows[:, :, None] - top, columns[:, None, :] - left)
         weight = self.weight.expand(len(windows), -1, -1)
         coloured = (patches * self.weight).permute(0, 2, 3, 1).to(self.colour.dtype)
         if torch.is_grad_enabled():
@@ -96,8 +113,16 @@ class PatchCanvas:
 
     def over(self, images: Tensor, mask: Tensor) -> Tensor:
         """`images` (B, C, H, W) with the blended patches in those hole pixels that patches cover."""
+        top, left, bottom, right = self.area
+        rows, columns = slice(top, bottom), slice(left, right)
         blended = (self.colour / self.covered.clamp_min(1e-6).unsqueeze(-1)).permute(0, 3, 1, 2)
-        return torch.where((mask > 0.5) & (self.covered > 0).unsqueeze(1), blended, images)
+        filled = (mask[..., rows, columns] > 0.5) & (self.covered > 0).unsqueeze(1)
+        part = torch.where(filled, blended, images[..., rows, columns])
+        if part.shape == images.shape:
+            return part
+        whole = images.clone()
+        whole[..., rows, columns] = part
+        return whole
 
 
 def _window_indices(windows: Tensor, size: int, margin: int) -> tuple[Tensor, Tensor]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from inpainting.catalog import get_entry
 from inpainting.models.base import BoolMask, Cancelled, FillError, FloatImage, Step
-from inpainting.models.tmad import TMAD, TMADConfig, TMADFill
-from inpainting.models.tmad.octaves import COARSE_DEPTH, doubled, halved, octaves_down
+from inpainting.models.tmad import TMAD, TMADConfig, TMADFill, octaves
+from inpainting.models.tmad.octaves import COARSE_DEPTH, doubled, halved, hole_area, octaves_down
 from inpainting.models.tmad.overlays import enlarged_sources
 from inpainting.models.tmad.refiner import PatchRefiner, RefineTask
 from tests.inpainting.tmad_scenes import TINY, assert_sound, box, job, photo
@@ -230,6 +230,32 @@ def test_halving_looks_at_known_pixels_only() -> None:
     constant, _ = halved(torch.full((1, 3, 7, 9), 0.5), mask)
     up = doubled(constant * (1 - small_mask) + 0.5 * small_mask, 7, 9)
     torch.testing.assert_close(up, torch.full((1, 3, 7, 9), 0.5))
+
+
+@pytest.mark.parametrize(("height", "width"), [(16, 18), (7, 9), (5, 4)])
+def test_doubling_an_area_equals_that_part_of_the_whole(height: int, width: int) -> None:
+    image = torch.rand(1, 3, (height + 1) // 2, (width + 1) // 2, generator=torch.Generator().manual_seed(1))
+    whole = doubled(image, height, width)
+    for top, left, bottom, right in ((0, 0, height, width), (0, 1, 2, 3), (2, 3, height, width), (1, 0, 4, 4)):
+        part = doubled(image, height, width, (top, left, bottom, right))
+        torch.testing.assert_close(part, whole[:, :, top:bottom, left:right])
+
+
+def test_halving_some_rows_at_a_time_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.manual_seed(2)
+    image, mask = torch.rand(1, 3, 13, 9), (torch.rand(1, 1, 13, 9) < 0.6).float()
+    at_once = halved(image, mask)
+    monkeypatch.setattr(octaves, "ROWS", 4)
+    in_parts = halved(image, mask)
+    assert torch.equal(at_once[0], in_parts[0])
+    assert torch.equal(at_once[1], in_parts[1])
+
+
+def test_the_area_of_a_hole_is_its_bounding_box() -> None:
+    mask = torch.zeros(1, 1, 9, 12)
+    assert hole_area(mask) == (0, 0, 0, 0)
+    mask[0, 0, 8, 3] = mask[0, 0, 2, 11] = 1
+    assert hole_area(mask) == (2, 3, 9, 12)
 
 
 @pytest.mark.parametrize("detail", ["full", "working"])

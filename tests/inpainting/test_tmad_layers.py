@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from inpainting.layers.blending import PatchCanvas, Tiling, blend_window, cut_windows, hole_cells, training_cells
+from inpainting.layers.blending import (
+    PatchCanvas,
+    Tiling,
+    blend_window,
+    covered_area,
+    cut_windows,
+    hole_cells,
+    training_cells,
+)
 from inpainting.layers.carafe import CARAFE, reassemble
 from inpainting.layers.retrieval import (
     Correspondence,
@@ -129,6 +137,20 @@ def test_pasting_what_was_cut_changes_nothing(tiling: Tiling) -> None:
     canvas = PatchCanvas(image, 8, tiling)
     canvas.add(cells, cut_windows(image, cells, 8))
     torch.testing.assert_close(canvas.over(image, mask), image, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("tiling", ["grid", "overlap"])
+def test_a_canvas_of_the_holes_area_gives_the_same_picture(tiling: Tiling) -> None:
+    image, mask = random(1, 3, 48, 64), box_mask(48, 64, 10, 21, 25, 40)
+    cells = hole_cells(mask, 8, tiling)
+    patches = random(len(cells), 3, 8, 8, seed=4)
+    whole, part = PatchCanvas(image, 8, tiling), PatchCanvas(image, 8, tiling, covered_area(cells, 8))
+    for canvas in (whole, part):
+        canvas.add(cells, patches)
+    assert part.colour.shape[1:3] < whole.colour.shape[1:3]
+    assert torch.equal(part.over(image, mask), whole.over(image, mask))
+    nothing = PatchCanvas(image, 8, tiling, covered_area(cells[:0], 8))
+    assert torch.equal(nothing.over(image, mask), image)
 
 
 @pytest.mark.parametrize("tiling", ["grid", "overlap"])

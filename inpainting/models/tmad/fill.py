@@ -17,7 +17,7 @@ from inpainting.layers.padding import pad_to_multiple
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
 from inpainting.models.tmad.checkpoint import load_network
 from inpainting.models.tmad.networks import CoarseNet
-from inpainting.models.tmad.octaves import doubled, halved, octaves_down
+from inpainting.models.tmad.octaves import doubled, halved, hole_area, octaves_down
 from inpainting.models.tmad.overlays import (
     coarse_overlay,
     enlarged_sources,
@@ -76,14 +76,14 @@ class TMADFill(FillModel):
                 continue
             groups[pad_to_multiple(filling.mask, CoarseNet.multiple).shape].append(filling)
         for group in groups.values():
-            images = torch.cat([pad_to_multiple(filling.image, CoarseNet.multiple) for filling in group])
+            images = torch.cat([pad_to_multiple(filling.composite, CoarseNet.multiple) for filling in group])
             masks = torch.cat([pad_to_multiple(filling.mask, CoarseNet.multiple) for filling in group])
 
             def on_part(share: float, group: list[_Filling] = group) -> None:
                 for filling in group:
                     filling.report("coarse", COARSE_DONE * share)
 
-            estimates = self.refiner.network.coarse(images, masks, on_part)
+            estimates = self.refiner.network.estimate(images, masks, on_part)
             for filling, estimate in zip(group, estimates.split(1), strict=True):
                 filling.set_coarse(estimate)
 
@@ -98,23 +98,24 @@ class _Filling:
         self.notes = dict(facts)
         self.has_hole = bool(job.mask.any())
         self.finished = not self.has_hole
-        image = torch.from_numpy(np.ascontiguousarray(job.image, dtype=np.float32)).to(device)
-        mask = torch.from_numpy(job.mask).to(device)[None, None].float()
-        self.levels = [((image.permute(2, 0, 1)[None] * 2 - 1) * (1 - mask), mask)]
+        mask = torch.from_numpy(job.mask).to(device)[None, None]
+        image = torch.from_numpy(job.image).to(device, torch.float32).permute(2, 0, 1)[None]
+        image = (image * 2).sub_(1).masked_fill_(mask, 0)
+        self.levels = [(image, mask.float())]
         octaves = octaves_down(job.mask) if self.has_hole else 0
         for _ in range(octaves):
             self.levels.append(halved(*self.levels[-1]))
+        self.areas = [hole_area(level_mask) for _, level_mask in self.levels]
         self.octave = len(self.levels) - 1
         self.last_octave = self.octave if job.params.get("detail") == "working" else 0
-        self.composite = self.levels[self.octave][0]
         self.overlays: list[Overlay] = []
         self.sources: NDArray[np.int32] | None = None
         self.source_patch = 1
         self.last_preview = -PREVIEW_SECONDS
 
     @property
-    def image(self) -> Tensor:
-        """The known pixels at the present octave, (1, 3, h, w) in [-1, 1], zero in the hole."""
+    def composite(self) -> Tensor:
+        """The present octave, (1, 3, h, w) in [-1, 1]: known pixels, and what is filled so far (zeros at first)."""
         return self.levels[self.octave][0]
 
     @property
@@ -124,10 +125,10 @@ class _Filling:
 
     def set_coarse(self, estimate: Tensor) -> None:
         """Take the coarse network's estimate (1, 3, ≥h, ≥w)."""
-        height, width = self.mask.shape[-2:]
         if not torch.isfinite(estimate).all():
             raise FillError("T-MAD's coarse network gave numbers that are not finite. Its weights may be damaged.")
-        self._paste(estimate[:, :, :height, :width].clamp(-1, 1))
+        top, left, bottom, right = self.areas[self.octave]
+        self._paste(estimate[:, :, top:bottom, left:right].clamp(-1, 1))
         self._show_coarse()
 
     def rise_to_hole(self) -> None:
@@ -165,7 +166,7 @@ class _Filling:
         finest = self.octave == self.last_octave
         if finest and refined.refined:
             self._explain(refined, patch)
-        self.composite = refined.image
+        self.levels[self.octave] = (refined.image, self.mask)
         if finest:
             self._raise_to_full_size()
             self.finished = True
@@ -202,22 +203,34 @@ class _Filling:
     def _step(self, stage: str, fraction: float, done: int | None, total: int | None, image: Image | None) -> None:
         preview = None
         if image is not None and time.monotonic() - self.last_preview >= PREVIEW_SECONDS:
-            preview = self._preview(image())
+            preview = self._pixels(image())
             self.last_preview = time.monotonic()
         self.job.on_step(Step(stage, fraction, done, total, preview))
 
-    def _preview(self, image: Tensor) -> FloatImage:
+    def _pixels(self, image: Tensor) -> FloatImage:
+        """The crop (H, W, 3) in [0, 1] with the hole of `image`, a composite of the present octave."""
+        top, left, bottom, right = self.areas[0]
         for octave in range(self.octave, 0, -1):
-            image = doubled(image, *self.levels[octave - 1][0].shape[-2:])
-        return self._pixels(image)
+            height, width = self.levels[octave - 1][1].shape[-2:]
+            image = doubled(image, height, width, self.areas[0] if octave == 1 else None)
+        if self.octave == 0:
+            image = image[:, :, top:bottom, left:right]
+        pixels = self.job.image.copy()
+        pixels[top:bottom, left:right] = (image[0].permute(1, 2, 0) + 1).div_(2).cpu().numpy()
+        return pixels
 
     def _paste(self, estimate: Tensor) -> None:
-        self.composite = torch.where(self.mask > 0.5, estimate, self.image)
+        """Put an estimate of the hole's area into the hole."""
+        top, left, bottom, right = self.areas[self.octave]
+        hole = self.mask[:, :, top:bottom, left:right] > 0.5
+        known = self.composite[:, :, top:bottom, left:right]
+        known.copy_(torch.where(hole, estimate, known))
 
     def _up(self) -> None:
+        image = self.composite
         self.octave -= 1
         height, width = self.mask.shape[-2:]
-        self._paste(doubled(self.composite, height, width))
+        self._paste(doubled(image, height, width, self.areas[self.octave]))
 
     def _raise_to_full_size(self) -> None:
         while self.octave > 0:
@@ -239,8 +252,3 @@ class _Filling:
             "memory_hole_share": round(float(refined.memory.hole_share.mean()), 4),
             "octaves": len(self.levels) - 1,
         }
-
-    @staticmethod
-    def _pixels(image: Tensor) -> FloatImage:
-        pixels = (image[0].permute(1, 2, 0) + 1) / 2
-        return np.ascontiguousarray(pixels.cpu().numpy(), dtype=np.float32)

@@ -25,18 +25,22 @@ def coarse_overlay(composite: Tensor) -> Overlay:
 
 def retrieved_overlay(refined: Refined, composite: Tensor, patch: int) -> Overlay:
     """The best retrieved patch of every cell, in the cell's place, over the darkened picture."""
-    picture = (composite + 1) * DIMMED - 1
-    height, width = picture.shape[-2:]
-    picture = F.pad(picture, (0, -width % patch, 0, -height % patch))
+    picture = _dimmed(composite)
+    scale = picture.shape[1] / composite.shape[-1]
     best = cut_windows(composite, refined.memory.windows[refined.retrieved[:, 0]], patch)
     for (_, top, left), texture in zip(refined.cells.tolist(), best, strict=True):
-        picture[0, :, top : top + patch, left : left + patch] = texture
-    return Overlay("retrieved", "Retrieved patches", to_bytes(picture[:, :, :height, :width]))
+        rows, columns = (slice(round(first * scale), round((first + patch) * scale)) for first in (top, left))
+        place = picture[rows, columns]
+        # Cells at the lower and right edge may reach into the padding.
+        size = (columns.stop - columns.start, rows.stop - rows.start)
+        small = cv2.resize(to_bytes(texture[None]), size, interpolation=cv2.INTER_AREA)
+        place[:] = small[: place.shape[0], : place.shape[1]]
+    return Overlay("retrieved", "Retrieved patches", picture)
 
 
 def memory_overlay(refined: Refined, composite: Tensor, patch: int) -> Overlay:
     """The windows of the texture memory: grey when never retrieved, from yellow to red the more often they were."""
-    picture = to_bytes((composite + 1) * DIMMED - 1)
+    picture = _dimmed(composite)
     scale = picture.shape[1] / composite.shape[-1]
     uses = torch.bincount(refined.retrieved.flatten().cpu(), minlength=len(refined.memory.windows)).tolist()
     most = max(uses, default=0)
@@ -67,23 +71,30 @@ def patch_sources(refined: Refined, mask: NDArray[np.bool_], patch: int) -> NDAr
         for (top, left), origin in zip(cells, best, strict=True):
             sources[top : top + patch, left : left + patch][part, part] = within[part, part] + origin
     inside = sources[:height, :width]
-    np.minimum(inside, np.array([height - 1, width - 1], dtype=np.int32), out=inside)
-    inside[~mask | mask[inside[..., 0], inside[..., 1]]] = -1
+    where = np.nonzero(mask)
+    found = np.minimum(inside[where], np.array([height - 1, width - 1], dtype=np.int32))
+    found[mask[found[:, 0], found[:, 1]]] = -1
+    inside[...] = -1
+    inside[where] = found
     return inside
 
 
 def enlarged_sources(sources: NDArray[np.int32], factor: int, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
     """Sources found on a picture `factor` times smaller than `mask`, in pixels of the mask."""
     height, width = mask.shape
-    rows, columns = np.arange(height)[:, None], np.arange(width)[None, :]
-    small_rows = np.minimum(rows // factor, sources.shape[0] - 1)
-    small_columns = np.minimum(columns // factor, sources.shape[1] - 1)
-    found: NDArray[np.int32] = sources[small_rows, small_columns]
-    large = np.empty_like(found)
-    large[..., 0] = np.minimum(found[..., 0] * factor + rows % factor, height - 1)
-    large[..., 1] = np.minimum(found[..., 1] * factor + columns % factor, width - 1)
-    large[(found[..., 0] < 0) | ~mask | mask[large[..., 0], large[..., 1]]] = -1
+    rows, columns = np.nonzero(mask)
+    small = (np.minimum(rows // factor, sources.shape[0] - 1), np.minimum(columns // factor, sources.shape[1] - 1))
+    within = np.stack([rows % factor, columns % factor], axis=1)
+    last = np.array([height - 1, width - 1])
+    found = np.minimum(sources[small] * factor + within, last).astype(np.int32)
+    found[(sources[small][:, 0] < 0) | mask[found[:, 0], found[:, 1]]] = -1
+    large = np.full((height, width, 2), -1, dtype=np.int32)
+    large[rows, columns] = found
     return large
+
+
+def _dimmed(composite: Tensor) -> NDArray[np.uint8]:
+    return (to_bytes(composite) * np.float32(DIMMED)).astype(np.uint8)
 
 
 def to_bytes(image: Tensor) -> NDArray[np.uint8]:
