@@ -216,8 +216,8 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "choice",
                 "copy",
                 "Start from",
-                "A fitting piece of the photo, PatchMatch's result, a smooth fill, or the mean colour as in the paper.",
-                choices=("copy", "patchmatch", "telea", "mean"),
+                "A fitting piece of the photo, PatchMatch's result, a smooth fill, noise, or the paper's mean colour.",
+                choices=("copy", "patchmatch", "telea", "noise", "mean"),
             ),
             Param(
                 "quality",

@@ -38,7 +38,7 @@ def test_a_periodic_texture_is_continued_better_than_telea() -> None:
     assert ours > theirs + 12
 
 
-@pytest.mark.parametrize("start", ["copy", "patchmatch", "telea", "mean"])
+@pytest.mark.parametrize("start", ["copy", "patchmatch", "telea", "noise", "mean"])
 @pytest.mark.parametrize("boundary", ["exact", "soft"])
 def test_every_start_and_boundary_leaves_the_known_region_alone(start: str, boundary: str) -> None:
     pixels, hole = texture(80, 96), disc(80, 96, center=(40, 48), radius=9)
