@@ -111,9 +111,6 @@ class FillModel(ABC):
     match_detail: bool = False
     """When a reduced crop's result comes without `sources`, look for matching patches and take fine detail from them.
     For models whose output resembles the known region closely (copied patches), not for smooth fills."""
-    edge_reach: float = 0.0
-    """Over how many working pixels inside the hole the result is moved towards the known pixels at the edge; 0 is off.
-    For networks whose colours differ slightly from the photo's on the known side too."""
     resumable: bool = False
     """Whether the model calls `FillInput.keep` and goes on from `FillInput.resume`. States that do not fit it (another
     network than then) it ignores."""

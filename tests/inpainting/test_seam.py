@@ -8,6 +8,11 @@ import torch
 from torch import Tensor
 
 from inpainting.layers.seam import RING, membrane, seamless
+from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
+from inpainting.models.tmad.checkpoint import describe, network_from
+from inpainting.models.tmad.refiner import PatchRefiner, RefineTask
+from inpainting.models.tmad.system import build
+from inpainting.models.tta import describe_generator, generator_from
 
 
 def photo_of(height: int, width: int, batch: int = 1) -> Tensor:
@@ -118,3 +123,25 @@ def test_a_membrane_stays_between_the_values_it_spans() -> None:
     assert spanned.min() >= given.min() - 1e-6
     assert spanned.max() <= given.max() + 1e-6
     assert torch.equal(membrane(torch.zeros_like(values), torch.zeros_like(known)), torch.zeros_like(values))
+
+
+def test_networks_close_the_seam_of_what_they_paint_and_their_weights_say_so() -> None:
+    photo, mask = photo_of(64, 64) * 0.1, hole_of(64, 64, 20, 12, 50, 40)
+    with torch.random.fork_rng(devices=[]), torch.inference_mode():
+        torch.manual_seed(0)
+        tta = generator_from(describe_generator("tiny", seam=True)).eval()
+        closed = tta(photo, mask).prediction
+        tta.seam = False
+        paint = tta(photo, mask).prediction
+        assert torch.equal(closed, torch.where(mask > 0.5, seamless(paint, photo, mask), paint))
+
+        lbp = LBPInpainter(LBPConfig.from_metadata(LBPConfig.of("small", seam=True).to_metadata())).eval()
+        prediction = lbp(photo, mask)[0]
+        assert torch.equal(prediction.composite, seamless(prediction.raw, photo, mask))
+
+        tmad = network_from(describe(build("small", seam=True), "small")).eval()
+        coarse = torch.where(mask > 0.5, seamless(tmad.coarse(photo, mask), photo, mask), photo)
+        synthesis = tmad(photo, mask, generator=torch.Generator().manual_seed(0))
+        assert torch.equal(synthesis.composite, coarse * mask + photo * (1 - mask))
+        refined = PatchRefiner(tmad).refine([RefineTask(synthesis.composite, mask, seed=0)])[0]
+        torch.testing.assert_close(refined.image, synthesis.result, atol=1e-4, rtol=0)

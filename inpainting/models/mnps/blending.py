@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.imaging.context import bounding_box
-from inpainting.layers.quilting import membrane
+from inpainting.imaging.membrane import membrane
 from inpainting.models.base import BoolMask, FloatImage
 
 RING = 4
