@@ -13,6 +13,14 @@ SOURCES = Param(
     "Show where it came from",
     "Look for the place each spot was copied from. Takes up to three quarters longer; large holes have it anyway.",
 )
+PRECISION = Param(
+    "precision",
+    "choice",
+    "tf32",
+    "On a graphics card",
+    "Convolutions in TF32, which is faster, or in full precision. Without such a card it makes no difference.",
+    choices=("tf32", "full"),
+)
 
 ALL_ENTRIES: tuple[ModelEntry, ...] = (
     ModelEntry(
@@ -183,6 +191,15 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "The photo as it is, or also slightly turned and scaled copies (nine times the search).",
                 choices=("upright", "turned"),
             ),
+            Param(
+                "edge",
+                "choice",
+                "blended",
+                "Edge of the hole",
+                "Colours blended so that they meet the photo, or left as they were optimised.",
+                choices=("blended", "plain"),
+            ),
+            PRECISION,
         ),
         order=65,
     ),
@@ -199,8 +216,8 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "choice",
                 "copy",
                 "Start from",
-                "A fitting piece of the photo, PatchMatch's result, a smooth fill, or the mean colour as in the paper.",
-                choices=("copy", "patchmatch", "telea", "mean"),
+                "A fitting piece of the photo, PatchMatch's result, a smooth fill, noise, or the paper's mean colour.",
+                choices=("copy", "patchmatch", "telea", "noise", "mean"),
             ),
             Param(
                 "quality",
@@ -296,6 +313,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "Share of VGG-19's channels when its filters are random; wider is slower.",
                 choices=("quarter", "half", "full"),
             ),
+            PRECISION,
         ),
         order=60,
     ),

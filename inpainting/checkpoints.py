@@ -11,7 +11,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
@@ -21,7 +21,7 @@ from safetensors.numpy import load, save
 
 from inpainting.imaging.photo import BoolMask, Photo
 
-FORMAT = "reweave-fill-1"
+FORMAT = "reweave-fill-2"
 """Changes whenever a state of an older version must not be taken up by a newer one."""
 _COST_SHARE = 0.05
 """Putting states by may take at most this share of the time."""
@@ -125,10 +125,23 @@ class Keeper:
         self._due = began + max(self._store.seconds_between, cost / _COST_SHARE)
 
 
-def identity_of(photo: Photo, mask: BoolMask, model: str, params: Mapping[str, Any], seed: int) -> str:
-    """A digest of everything that decides what a fill becomes."""
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """What a fill runs under, besides what was asked for; on another machine it may be something else."""
+
+    device: str
+    """``"cpu"`` or ``"cuda"``: they round differently, so that a hard choice may fall another way."""
+    working_side: int | None
+    """The long side that crops are brought down to: it decides how large the arrays of a state are."""
+
+
+def identity_of(
+    photo: Photo, mask: BoolMask, model: str, params: Mapping[str, Any], seed: int, conditions: Conditions
+) -> str:
+    """A digest of everything that decides what a fill becomes; the precision of its arithmetic is among `params`."""
     digest = hashlib.sha256()
-    request = [FORMAT, model, sorted(params.items()), seed, photo.pixels.shape, str(photo.pixels.dtype)]
+    shape = [photo.pixels.shape, str(photo.pixels.dtype)]
+    request = [FORMAT, model, sorted(params.items()), seed, shape, asdict(conditions)]
     digest.update(json.dumps(request, default=str).encode())
     digest.update(np.ascontiguousarray(photo.pixels).data)
     digest.update(np.packbits(mask).data)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.catalog import REFINE, SOURCES, CatalogError, ModelEntry, get_entry
-from inpainting.checkpoints import CheckpointStore, FinishedCrop, Keeper, MakeState, identity_of
+from inpainting.checkpoints import CheckpointStore, Conditions, FinishedCrop, Keeper, MakeState, identity_of
 from inpainting.device import repeatable, resolve_device
 from inpainting.imaging.composite import paste_fill, prove
 from inpainting.imaging.context import HoleGroup, group_holes
@@ -75,7 +75,8 @@ class Engine:
         `on_step` hears of progress and may raise `Cancelled` to stop.
 
         With a `checkpoint`, models that take long put their state by every few seconds and when they are stopped, and
-        a later call for the same photo, mask, model, parameters and seed goes on from there. Throwing the state away
+        a later call for the same photo, mask, model, parameters and seed goes on from there, if it is on the same kind
+        of device and with crops of the same size. Throwing the state away
         when it is not needed any more is the caller's business.
 
         Raises `FillError` (nothing to fill from, a result that is no picture) and `CatalogError` (no such model or
@@ -126,7 +127,8 @@ class Engine:
             loaded = self._refined(self._load(entry)) if refine else self._load(entry)
             keeper = None
             if checkpoint is not None and loaded.resumable:
-                keeper = Keeper(checkpoint, identity_of(*items[0], model, values, seed))
+                conditions = Conditions(loaded.device, loaded.working_side)
+                keeper = Keeper(checkpoint, identity_of(*items[0], model, values, seed, conditions))
             plans = [
                 _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore, keeper=keeper)
                 for index, (photo, mask) in enumerate(items)

@@ -223,3 +223,18 @@ test("coming back online does not wait", () => {
   socket.hurry();
   assert.equal(sockets.length, count + 1);
 });
+
+test("losses are those of the latest message, whatever the API answers in between", () => {
+  const view = new JobView(job());
+  view.applyProgress(progress({ seq: 1, fraction: 0.2, losses: { detail: 3 } }));
+  assert.deepEqual(view.job.losses, { detail: 3 });
+  for (const fraction of [0.1, 0.2]) {
+    assert.ok(view.applyState(job({ status: "running", attempt: 1, fraction })));
+    assert.deepEqual(view.job.losses, { detail: 3 });
+  }
+  view.applyProgress(progress({ seq: 2, fraction: 0.3 }));
+  assert.equal(view.job.losses, null);
+  view.applyProgress(progress({ seq: 3, fraction: 0.3, losses: { detail: 2 } }));
+  assert.ok(view.applyState(job({ status: "queued", attempt: 1 })));
+  assert.equal(view.job.losses ?? null, null);
+});

@@ -12,10 +12,11 @@ import torch
 from numpy.typing import NDArray
 
 from inpainting.catalog import get_entry
-from inpainting.checkpoints import FillState, FinishedCrop, ModelState, identity_of, pack, unpack
+from inpainting.checkpoints import Conditions, FillState, FinishedCrop, ModelState, identity_of, pack, unpack
 from inpainting.engine import Cancelled, Engine
 from inpainting.imaging import Photo
 from inpainting.models.base import FillInput
+from inpainting.models.mnps.fill import WORKING_SIDES
 from inpainting.results import Progress, Result
 from tests.inpainting.conftest import AddModel
 from tests.inpainting.pictures import texture
@@ -124,20 +125,23 @@ def test_what_is_no_state_is_nothing(damage: bytes) -> None:
 
 def test_everything_that_decides_a_result_is_part_of_its_identity() -> None:
     photo, mask = Photo(texture(20, 24)), square(20, 24, 5, 5, 6)
-    mine = identity_of(photo, mask, "gram", {"a": 1}, 3)
-    assert identity_of(Photo(photo.pixels.copy()), mask.copy(), "gram", {"a": 1}, 3) == mine
+    here = Conditions("cpu", 512)
+    mine = identity_of(photo, mask, "gram", {"a": 1}, 3, here)
+    assert identity_of(Photo(photo.pixels.copy()), mask.copy(), "gram", {"a": 1}, 3, Conditions("cpu", 512)) == mine
     other = photo.pixels.copy()
     other[0, 0, 0] ^= 1
     more = mask.copy()
     more[0, 0] = True
     others = [
-        identity_of(Photo(other), mask, "gram", {"a": 1}, 3),
-        identity_of(photo, more, "gram", {"a": 1}, 3),
-        identity_of(photo, mask, "mnps", {"a": 1}, 3),
-        identity_of(photo, mask, "gram", {"a": 2}, 3),
-        identity_of(photo, mask, "gram", {"a": 1}, 4),
+        identity_of(Photo(other), mask, "gram", {"a": 1}, 3, here),
+        identity_of(photo, more, "gram", {"a": 1}, 3, here),
+        identity_of(photo, mask, "mnps", {"a": 1}, 3, here),
+        identity_of(photo, mask, "gram", {"a": 2}, 3, here),
+        identity_of(photo, mask, "gram", {"a": 1}, 4, here),
+        identity_of(photo, mask, "gram", {"a": 1}, 3, Conditions("cuda", 512)),
+        identity_of(photo, mask, "gram", {"a": 1}, 3, Conditions("cpu", 1024)),
     ]
-    assert len({mine, *others}) == 6
+    assert len({mine, *others}) == 8
 
 
 # The models
@@ -173,7 +177,8 @@ class Interrupted:
         state = unpack(store.data, identity_of(self.photo, self.mask, **self._request()))
         assert state is not None
         moved = self.mask.size if self.options["params"].get("boundary") == "soft" else int(self.mask.sum())
-        assert len(store.data) < 24 * moved + 12 * 128 * 128 + 4096  # two pictures of the hole, and one small picture
+        # Two pictures of the hole, what the coarse stage made of it, one small picture, and facts with curves.
+        assert len(store.data) < 25 * moved + 12 * 128 * 128 + 8192
 
         again = Run(self.photo, self.mask, store, **self.options)
         before = [progress.fraction for progress in again.heard]
@@ -189,7 +194,9 @@ class Interrupted:
 
     def _request(self) -> dict[str, Any]:
         entry = get_entry(self.options["model"])
-        return {"model": entry.key, "params": entry.parse_params(self.options["params"]), "seed": 0}
+        conditions = Conditions("cpu", ENGINE.working_side(entry.key))
+        params = entry.parse_params(self.options["params"])
+        return {"model": entry.key, "params": params, "seed": 0, "conditions": conditions}
 
 
 def two_patches(**params: Any) -> Interrupted:
@@ -206,22 +213,22 @@ def synthesised() -> Interrupted:
 
 
 def test_texture_synthesis_goes_on_in_its_coarse_stage(synthesised: Interrupted) -> None:
-    stages = synthesised.resumed_after("coarse, iteration 4/6").optimised()
-    assert stages[0] == "coarse, iteration 4/6"
-    assert "fine 2/2 patches, iteration 8/8" in stages
+    stages = synthesised.resumed_after("Coarse stage, iteration 4/6").optimised()
+    assert stages[0] == "Coarse stage, iteration 4/6"
+    assert "Fine stage, patch 2/2, iteration 8/8" in stages
 
 
 def test_texture_synthesis_goes_on_in_its_first_patch(synthesised: Interrupted) -> None:
-    stages = synthesised.resumed_after("fine 1/2 patches, iteration 5/8").optimised()
-    assert stages[0] == "fine 1/2 patches, iteration 5/8"
-    assert "fine 2/2 patches, iteration 8/8" in stages
+    stages = synthesised.resumed_after("Fine stage, patch 1/2, iteration 5/8").optimised()
+    assert stages[0] == "Fine stage, patch 1/2, iteration 5/8"
+    assert "Fine stage, patch 2/2, iteration 8/8" in stages
 
 
 @pytest.mark.parametrize("boundary", ["exact", "soft"])
 def test_texture_synthesis_goes_on_in_its_last_patch(synthesised: Interrupted, boundary: str) -> None:
     fill = synthesised if boundary == "exact" else two_patches(boundary="soft")
-    again = fill.resumed_after("fine 2/2 patches, iteration 6/8")
-    assert again.optimised()[0] == "fine 2/2 patches, iteration 6/8"
+    again = fill.resumed_after("Fine stage, patch 2/2, iteration 6/8")
+    assert again.optimised()[0] == "Fine stage, patch 2/2, iteration 6/8"
     assert again.finished.notes["patches"] == 2
     assert again.finished.notes["iterations"] <= 6 + 8 + 8
     # What the first patch had made is there; a soft boundary is evened out over all of the hole.
@@ -229,12 +236,30 @@ def test_texture_synthesis_goes_on_in_its_last_patch(synthesised: Interrupted, b
     assert np.abs(first[24:40, 40:64].astype(int) - mine[24:40, 40:64]).max() <= (1 if boundary == "exact" else 4)
 
 
+def test_a_resumed_texture_synthesis_shows_and_keeps_what_the_first_attempt_had(synthesised: Interrupted) -> None:
+    """Overlays and curves of a resumed fill are those of one that nobody interrupted."""
+    again, whole = (
+        synthesised.resumed_after("Fine stage, patch 2/2, iteration 6/8").finished,
+        synthesised.whole.finished,
+    )
+    shown = {overlay.name: overlay.image for overlay in again.overlays}
+    assert set(shown) == {overlay.name for overlay in whole.overlays} == {"start", "coarse", "references"}
+    for overlay in whole.overlays:
+        assert np.array_equal(shown[overlay.name], overlay.image), overlay.name
+    assert len(np.unique(shown["coarse"][synthesised.mask])) > 10
+    mine, theirs = again.notes["curves"], whole.notes["curves"]
+    assert mine["parts"] == theirs["parts"] == ["Coarse stage", "Fine stage, patch 1/2", "Fine stage, patch 2/2"]
+    before = theirs["part"].index(2)
+    assert mine["part"][:before] == theirs["part"][:before]
+    assert mine["terms"]["global"][:before] == theirs["terms"]["global"][:before]
+
+
 def test_texture_synthesis_from_a_copy_goes_on() -> None:
     pixels = texture(100, 110, period=22) + np.random.default_rng(0).normal(0, 20, (100, 110, 3))
     photo, mask = Photo(pixels.clip(0, 255).astype(np.uint8)), square(100, 110, 40, 50, 24)
     fill = Interrupted(photo, mask, model="gram", params={"width": "quarter", "fine_iterations": 10})
-    again = fill.resumed_after("fine 1/1 patches, iteration 6/10")
-    assert again.optimised()[0] == "fine 1/1 patches, iteration 6/10"
+    again = fill.resumed_after("Fine stage, patch 1/1, iteration 6/10")
+    assert again.optimised()[0] == "Fine stage, patch 1/1, iteration 6/10"
     assert {overlay.name for overlay in again.finished.overlays} == {"start", "references"}
     (mine,), (whole,) = again.finished.sources, fill.whole.finished.sources
     assert np.array_equal(mine.sources, whole.sources)
@@ -276,7 +301,8 @@ def test_a_state_of_another_network_or_request_is_not_taken_up() -> None:
     assert "Guessing the content with Telea" in [progress.stage for progress in other.heard]
     assert "resumed_at" not in other.finished.notes
 
-    identity = identity_of(photo, mask, "mnps", get_entry("mnps").parse_params(params), 0)
+    here = Conditions("cpu", ENGINE.working_side("mnps"))
+    identity = identity_of(photo, mask, "mnps", get_entry("mnps").parse_params(params), 0, here)
     state = unpack(kept, identity)
     assert state is not None
     assert state.model is not None
@@ -352,3 +378,20 @@ def test_inputs_keep_nothing_unless_asked() -> None:
 
     job.keep(make)
     assert called == []
+
+
+def test_a_state_reached_with_crops_of_another_size_is_not_taken_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As when a worker with a graphics card dies and one without takes the job: its arrays would not fit."""
+    photo, mask, store = Photo(texture(90, 110)), square(90, 110, 24, 24, 20), Store()
+    options: dict[str, Any] = {"model": "mnps", "params": {"iterations": 3, "content": "telea"}}
+    Run(photo, mask, store, stop_at="Scale 1/1, iteration 2/", **options)
+    assert store.data is not None
+    monkeypatch.setitem(WORKING_SIDES, "cpu", 64)
+    elsewhere = Engine("cpu")
+    heard: list[str] = []
+    result = elsewhere.fill(
+        photo, mask, checkpoint=store, on_step=lambda progress: heard.append(progress.stage), **options
+    )
+    assert "resumed_at" not in result.notes
+    assert "Guessing the content with Telea" in heard
+    assert result.proof["changed_pixels"] == 0

@@ -11,7 +11,8 @@ from inpainting.evaluation.metrics import psnr
 from inpainting.imaging import Photo
 from inpainting.imaging.context import Box
 from inpainting.models.base import BoolMask, FillError, FillInput, Step
-from inpainting.models.gram.fill import GREY, TOO_SMALL
+from inpainting.models.gram.fill import GREY
+from inpainting.models.gram.reporting import TOO_SMALL
 from inpainting.results import Progress
 from tests.inpainting import gram_reference as plain
 from tests.inpainting.gram_scenes import ENGINE, ENTRY, MODEL, QUICK, rectangle, run
@@ -37,7 +38,7 @@ def test_a_periodic_texture_is_continued_better_than_telea() -> None:
     assert ours > theirs + 12
 
 
-@pytest.mark.parametrize("start", ["copy", "patchmatch", "telea", "mean"])
+@pytest.mark.parametrize("start", ["copy", "patchmatch", "telea", "noise", "mean"])
 @pytest.mark.parametrize("boundary", ["exact", "soft"])
 def test_every_start_and_boundary_leaves_the_known_region_alone(start: str, boundary: str) -> None:
     pixels, hole = texture(80, 96), disc(80, 96, center=(40, 48), radius=9)
@@ -62,9 +63,9 @@ def test_large_holes_go_from_coarse_grey_to_fine(statistics: str) -> None:
         pixels, hole, steps.append, start="mean", coarse_iterations=3, fine_iterations=2, statistics=statistics
     )
     stages = [step.stage for step in steps]
-    assert "coarse, iteration 3/3" in stages
-    assert "fine 1/2 patches, iteration 2/2" in stages
-    assert "fine 2/2 patches, iteration 2/2" in stages
+    assert "Coarse stage, iteration 3/3" in stages
+    assert "Fine stage, patch 1/2, iteration 2/2" in stages
+    assert "Fine stage, patch 2/2, iteration 2/2" in stages
     assert (output.notes["patches"], output.notes["poolings"]) == (2, 1)
     assert {"detail", "global", "boundary"} <= set(steps[-2].losses or {})
     fractions = [step.fraction for step in steps]
@@ -81,7 +82,9 @@ def test_patches_in_checkerboard_order_fill_the_hole_too() -> None:
     steps: list[Step] = []
     output = run(pixels, hole, steps.append, order="checkerboard", fine_iterations=2)
     assert output.notes["patches"] == 3
-    assert "fine 2/2 patches, iteration 2/2" in [step.stage for step in steps]
+    stages = [step.stage for step in steps]
+    assert "Fine stage, patches 1 to 2 of 3, iteration 2/2" in stages
+    assert "Fine stage, patch 3/3, iteration 2/2" in stages
     assert output.notes["loss_at_end"] < output.notes["loss_at_start"]
 
 
@@ -120,7 +123,7 @@ def test_cancelling_stops_within_one_evaluation() -> None:
 
 
 def test_progress_carries_losses_and_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("inpainting.models.gram.fill.PREVIEW_SECONDS", 0.0)
+    monkeypatch.setattr("inpainting.models.gram.reporting.PREVIEW_SECONDS", 0.0)
     heard: list[Progress] = []
     pixels, hole = texture(90, 90), disc(90, 90, center=(45, 45), radius=10)
     ENGINE.fill(Photo(pixels), hole, model="gram", params=QUICK, on_step=heard.append)

@@ -16,7 +16,7 @@ from inpainting.layers.lbfgs import LBFGSState
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import lattice, non_overlapping, plan_layout
 from inpainting.models.gram.reference import ReferenceTexture
-from inpainting.models.gram.start import GOOD_FIT, copied_start, joined_to_edge
+from inpainting.models.gram.start import GOOD_FIT, copied_start, joined_to_edge, noise_start
 from inpainting.models.gram.synthesis import (
     FINE_LEVEL_WEIGHT,
     RANGE_WEIGHT,
@@ -29,7 +29,7 @@ from inpainting.models.gram.synthesis import (
 from inpainting.models.gram.variables import PyramidVariables
 from tests.inpainting import gram_reference as plain
 from tests.inpainting.gram_scenes import picture_of, quarter, rectangle, space_of
-from tests.inpainting.pictures import disc, noise, texture
+from tests.inpainting.pictures import disc, noise, smooth, texture
 
 
 @pytest.fixture(autouse=True)
@@ -378,3 +378,14 @@ def test_what_has_no_source_is_a_membrane() -> None:
     hole = rectangle((6, 6), Box(1, 1, 6, 6))
     image[hole] = 0
     np.testing.assert_allclose(copied_start(image, hole, 0, lambda: None)[0], 0.25, atol=1e-4)
+
+
+def test_noise_begins_with_the_photos_own_spread_of_colours() -> None:
+    photo, hole = smooth(80, 90).astype(np.float32) / 255, rectangle((80, 90), Box(20, 20, 70, 60))
+    begun = noise_start(photo, hole, 3)
+    known = photo[~hole]
+    assert np.array_equal(begun[~hole], known)
+    np.testing.assert_allclose(begun[hole].mean(axis=0), known.mean(axis=0), atol=0.02)
+    np.testing.assert_allclose(begun[hole].std(axis=0), known.std(axis=0), rtol=0.1)
+    assert np.array_equal(noise_start(photo, hole, 3), begun)
+    assert not np.array_equal(noise_start(photo, hole, 4), begun)

@@ -49,13 +49,14 @@ def test_a_killed_job_goes_on_where_it_was(sweeper: None, redis_server: RedisSer
         os.kill(pool_process, signal.SIGKILL)
         before = stored(job).fraction
         done = wait_for_status(job, "succeeded", "failed")
+        # Before the worker is killed: it forgets only after it has told that the job is done.
+        wait_until(lambda: not keys(), what="what was reached is forgotten")
     finally:
         worker.kill()
     assert (done.status, done.attempt, done.error) == ("succeeded", 2, "")
     assert done.result is not None
     assert done.result.proof["changed_pixels"] == 0
     assert 0.05 < done.result.notes["resumed_at"] <= before + 0.3
-    wait_until(lambda: not keys(), what="what was reached is forgotten")
 
 
 @pytest.fixture

@@ -22,6 +22,7 @@
  *   selection: {mask_url: string, share: number} | null, model: string, model_title: string,
  *   status: JobStatus, queue: string, position: number | null, attempt: number, stage: string, fraction: number,
  *   steps_done: number | null, steps_total: number | null, seconds_left: number | null, preview: Preview | null,
+ *   losses?: Record<string, number> | null,
  *   error: string, error_code: string, created_at: string, started_at: string | null, finished_at: string | null,
  *   timings: Record<string, number>}} Job
  * @typedef {{id: string, title: string, width: number, height: number, created_at: string, edit_url: string,

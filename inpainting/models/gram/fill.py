@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -12,17 +11,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inpainting.backbones.precision import convolution_precision
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
+from inpainting.curves import LossCurves
 from inpainting.imaging.context import Box
 from inpainting.imaging.membrane import membrane
 from inpainting.layers.lbfgs import LBFGSState
 from inpainting.layers.quilting import quilt
-from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
+from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Step
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan_layout
 from inpainting.models.gram.overlays import references_overlay
 from inpainting.models.gram.overview import Overview
 from inpainting.models.gram.reference import ReferenceTexture, cut, mirrored_cut
+from inpainting.models.gram.reporting import Report
 from inpainting.models.gram.resuming import Reached, pixels_of, synthesised_region, with_pixels
 from inpainting.models.gram.start import as_copied, shifted_window, start_of
 from inpainting.models.gram.synthesis import (
@@ -41,8 +43,6 @@ STOCHASTIC_TAPS = ("pool3", "pool4", "pool5")
 """For the global statistics of very stochastic textures (section 4)."""
 GREY = (0.2125, 0.7154, 0.0721)
 """Section 3.3, which prints 0.212: the known weights, which add up to 1, have this fourth digit."""
-TOO_SMALL = "The photo is too small to learn a texture from; the hole was filled from its edge."
-PREVIEW_SECONDS = 0.3
 PREVIEW_ITERATIONS = {"coarse": 30, "fine": 60}
 """Most iterations of a quick preview."""
 _STARTED, _COARSE = 0.04, 0.2
@@ -74,7 +74,7 @@ class GramFill(FillModel):
         if not job.mask.any():
             job.on_step(Step("Nothing to fill", 1.0))
             return FillOutput(job.image.copy())
-        with torch.no_grad():
+        with torch.no_grad(), convolution_precision(job.params["precision"], self.device):
             return _Filling(job, self).run()
 
     def backbone(self, taps: tuple[str, ...], width: str) -> Backbone:
@@ -103,23 +103,24 @@ class _Filling:
             job.mask, None if job.params["poolings"] == "auto" else int(job.params["poolings"])
         )
         self.region = synthesised_region(self.hole, self.layout.patches, soft=self._soft)
-        self.overlays: list[Overlay] = []
+        self.report = Report(job)
         self.reached = Reached()
         self._begun: Tensor | None = None
         self.sources: NDArray[np.int32] | None = None
+        self.structure: NDArray[np.uint8] | None = None
+        """(n,): the grey of the hole's pixels that the fine stage began with, after a coarse one."""
         self.copied: Tensor | None = None
         """The photo with what each hole pixel was copied from in its place: sharp, whatever joining it has blurred."""
-        self._previewed = time.monotonic()
 
     def run(self) -> FillOutput:
-        self._tell("Reading the texture", 0.0)
-        begun, self.sources = start_of(self.job, lambda stage, share: self._tell(stage, _STARTED * share))
+        self.report.tell("Reading the texture", 0.0)
+        begun, self.sources = start_of(self.job, lambda stage, share: self.report.tell(stage, _STARTED * share))
         self.canvas = torch.where(self.hole, self.space.encode(self._from_array(begun)), self.known)
         if self.sources is not None:
             self.copied = torch.where(
                 self.hole, self.space.encode(self._from_array(as_copied(begun, self.sources))), self.known
             )
-        self._show("start", "Before synthesis")
+        self.report.show("start", "Before synthesis", self._to_array(self.canvas))
         self.backbone = self.backbone.calibrated(self.canvas, self.space)
         detail = ReferenceTexture(self.backbone, self.space, self.canvas, self.hole.float())
         overview = self._overview()
@@ -127,18 +128,23 @@ class _Filling:
         self._take_up(groups)
         if overview is not None and self.reached.stage == "coarse":
             self._coarse(overview)
-            self._show("coarse", "Global structure")
         self.reached.stage = "fine"
+        self._show_structure()
         for number in range(self.reached.group, len(groups)):
             self.reached.group = number
             self._fine(groups, detail, overview)
         image = self._finished()
-        self._tell("Done", 1.0, image=image)
+        self.report.tell("Done", 1.0, image)
+        facts = {
+            "backbone": self.backbone.name,
+            "patches": len(self.layout.patches),
+            "poolings": self.layout.poolings,
+        }
         return FillOutput(
             image,
-            overlays=[*self.overlays, references_overlay(self.job.image, self.reached.references)],
+            overlays=[*self.report.overlays, references_overlay(self.job.image, self.reached.references)],
             sources=self.sources,
-            notes=self._notes(),
+            notes=self.report.notes(self.reached, facts),
         )
 
     # Going on where an earlier attempt stopped
@@ -150,9 +156,11 @@ class _Filling:
         if state is None or reached is None:
             return
         self.reached = reached
+        self.report.curves = LossCurves(reached.curves)
         if reached.stage == "coarse":
             self._begun = torch.from_numpy(state.arrays["window"]).to(self.canvas)
             return
+        self.structure = state.arrays.get("structure")
         self._begun = with_pixels(self.canvas, self.region, state.arrays["trial"])
         self.canvas = with_pixels(self.canvas, self.region, state.arrays["canvas"])
         for box in itertools.chain.from_iterable(groups[: reached.group]):
@@ -208,12 +216,12 @@ class _Filling:
             done = before + max(state.iterations)
             share = _STARTED + (_COARSE - _STARTED) * done / limit
             self._keep(done, lambda: {"window": pictures})
-            self._tell(
-                f"coarse, iteration {done}/{limit}",
+            self.report.evaluated(
+                "Coarse stage",
                 share,
-                losses={"global": terms["detail"]},
-                steps=(done, limit),
-                canvas=lambda: overview.enlarged(pictures, self.canvas, self.hole),
+                {"global": terms["detail"]},
+                (done, limit),
+                lambda: self._to_array(overview.enlarged(pictures, self.canvas, self.hole)),
             )
 
         left = max(1, limit - before)
@@ -222,12 +230,22 @@ class _Filling:
         rgb = self.space.decode(overview.enlarged(pictures, self.canvas, self.hole))
         grey = (rgb * rgb.new_tensor(GREY).view(1, 3, 1, 1)).sum(1, keepdim=True).expand(-1, 3, -1, -1)
         self.canvas = torch.where(self.hole, self.space.encode(grey), self.known)
+        self.structure = np.rint(grey[0, 0][self.hole[0, 0]].clamp(0.0, 1.0).cpu().numpy() * 255.0).astype(np.uint8)
+
+    def _show_structure(self) -> None:
+        """The overlay of what the fine stage began with, where there was a coarse stage, in this attempt or before."""
+        if self.structure is None:
+            return
+        picture = self.job.image.copy()
+        picture[self.hole_array] = self.structure[:, np.newaxis].astype(np.float32) / 255.0
+        self.report.show("coarse", "Global structure", picture)
 
     # Fine stage
 
     def _fine(self, groups: list[list[Box]], detail: ReferenceTexture, overview: Overview | None) -> None:
         number, count = self.reached.group, len(groups)
         group = groups[number]
+        part = f"Fine stage, {_numbers(groups, number)}"
         remaining = self.hole & ~self.written
         starts = torch.cat([cut(self.canvas, box) for box in group])
         holes = torch.cat([cut(self.hole, box) for box in group])
@@ -260,17 +278,18 @@ class _Filling:
 
         def reached(pictures: Tensor) -> dict[str, Tensor]:
             trial = self._with_patches(group, pictures, self.region)
-            return {"canvas": pixels_of(self.canvas, self.region), "trial": pixels_of(trial, self.region)}
+            kept = {"canvas": pixels_of(self.canvas, self.region), "trial": pixels_of(trial, self.region)}
+            return kept if self.structure is None else {**kept, "structure": torch.from_numpy(self.structure)}
 
         def listen(state: LBFGSState, pictures: Tensor, terms: Mapping[str, float]) -> None:
             done = before + max(state.iterations)
             self._keep(done, lambda: reached(pictures))
-            self._tell(
-                f"fine {number + 1}/{count} patches, iteration {done}/{limit}",
+            self.report.evaluated(
+                part,
                 base + (0.99 - base) * (number + done / limit) / count,
-                losses=terms,
-                steps=(done, limit),
-                canvas=lambda: self._with_patches(group, pictures, self.hole),
+                terms,
+                (done, limit),
+                lambda: self._to_array(self._with_patches(group, pictures, self.hole)),
             )
 
         left = max(1, limit - before)
@@ -353,42 +372,8 @@ class _Filling:
         return max(1, min(wanted, 5 + (1 if self._from_photo() else 2) * int(pixels**0.5)))
 
     def _keep(self, iteration: int, arrays: Callable[[], dict[str, Tensor]]) -> None:
-        self.job.keep(lambda: self.reached.state(self.backbone.name, iteration, arrays()))
-
-    def _tell(
-        self,
-        stage: str,
-        fraction: float,
-        *,
-        losses: Mapping[str, float] | None = None,
-        steps: tuple[int, int] | None = None,
-        canvas: Any = None,
-        image: FloatImage | None = None,
-    ) -> None:
-        if canvas is not None and time.monotonic() - self._previewed >= PREVIEW_SECONDS:
-            image = self._to_array(canvas()).clip(0.0, 1.0)
-            self._previewed = time.monotonic()
-        done, total = steps or (None, None)
-        self.job.on_step(Step(stage, fraction, done, total, preview=image, losses=losses))
-
-    def _show(self, name: str, title: str) -> None:
-        picture = np.rint(self._to_array(self.canvas).clip(0.0, 1.0) * 255.0).astype(np.uint8)
-        self.overlays.append(Overlay(name, title, picture))
-
-    def _notes(self) -> dict[str, Any]:
-        losses = self.reached.losses
-        if not losses:
-            return {"too_small": TOO_SMALL}
-        first = sum(begin for begin, _ in losses) / len(losses)
-        last = sum(end for _, end in losses) / len(losses)
-        return {
-            "backbone": self.backbone.name,
-            "patches": len(self.layout.patches),
-            "poolings": self.layout.poolings,
-            "iterations": self.reached.iterations,
-            "loss_at_start": round(first, 1),
-            "loss_at_end": round(last, 1),
-        }
+        curves = self.report.curves
+        self.job.keep(lambda: self.reached.state(self.backbone.name, iteration, arrays(), curves.as_note()))
 
     def _from_array(self, image: FloatImage) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(image, np.float32)).to(self.device).permute(2, 0, 1)[None]
@@ -396,3 +381,10 @@ class _Filling:
     def _to_array(self, colours: Tensor) -> FloatImage:
         """(1, 3, h, w) whitened to (h, w, 3) RGB, unclipped."""
         return self.space.decode(colours)[0].permute(1, 2, 0).contiguous().cpu().numpy()
+
+
+def _numbers(groups: list[list[Box]], number: int) -> str:
+    """Which patches of how many are in group `number`, in words: ``"patch 2/9"``."""
+    before, count = sum(len(group) for group in groups[:number]), len(groups[number])
+    total = sum(len(group) for group in groups)
+    return f"patch {before + 1}/{total}" if count == 1 else f"patches {before + 1} to {before + count} of {total}"

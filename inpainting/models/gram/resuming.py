@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -32,9 +32,13 @@ class Reached:
     """First and last loss of each finished group."""
     references: list[tuple[Box, Box | None]] = field(default_factory=list)
     """The patches of finished groups and the windows that they followed."""
+    curves: Mapping[str, Any] | None = None
+    """The course of the loss in attempts before this one, as `LossCurves.as_note`."""
 
-    def state(self, network: str, iteration: int, arrays: dict[str, Tensor]) -> ModelState:
-        """This and `arrays`, for a synthesis by `network` that is `iteration` steps into its stage or group."""
+    def state(
+        self, network: str, iteration: int, arrays: Mapping[str, Tensor], curves: Mapping[str, Any]
+    ) -> ModelState:
+        """All of it, for a synthesis by `network` that is `iteration` steps into its stage or group."""
         facts = {
             "network": network,
             "stage": self.stage,
@@ -45,8 +49,9 @@ class Reached:
             "references": [
                 [list(patch), None if window is None else list(window)] for patch, window in self.references
             ],
+            "curves": dict(curves),
         }
-        return ModelState(facts, {name: array.detach().float().cpu().numpy() for name, array in arrays.items()})
+        return ModelState(facts, {name: array.detach().cpu().numpy() for name, array in arrays.items()})
 
     @classmethod
     def from_state(cls, state: ModelState, network: str) -> Reached | None:
@@ -61,11 +66,8 @@ class Reached:
             facts["iterations"],
             [(begin, end) for begin, end in facts["losses"]],
             [(Box(*patch), None if window is None else Box(*window)) for patch, window in facts["references"]],
+            facts["curves"],
         )
-
-
-def _sides(box: Box | None) -> list[int] | None:
-    return None if box is None else [int(side) for side in box]
 
 
 def pixels_of(canvas: Tensor, kept: Tensor) -> Tensor:

@@ -44,6 +44,8 @@ def start_of(job: FillInput, on_stage: Callable[[str, float], None]) -> tuple[Fl
     start = job.params["start"]
     if start == "mean":
         return mean_start(job.image, job.mask), None
+    if start == "noise":
+        return noise_start(job.image, job.mask, job.seed), None
     if start == "telea":
         return telea_start(job.image, job.mask), None
     if start == "copy":
@@ -68,6 +70,18 @@ def mean_start(image: FloatImage, hole: BoolMask) -> FloatImage:
     """The hole in the mean colour of the known pixels (section 3.3)."""
     started = image.copy()
     started[hole] = image[~hole].mean(axis=0)
+    return started
+
+
+def noise_start(image: FloatImage, hole: BoolMask, seed: int) -> FloatImage:
+    """The mean colour with noise, channel by channel as strong as the known pixels' spread, as textures are grown from.
+
+    Where all is even no Gramian says in which direction detail is to grow, and it grows in one large stain.
+    """
+    started = mean_start(image, hole)
+    spread = image[~hole].std(axis=0)
+    noise = np.random.default_rng(seed).standard_normal(started[hole].shape, dtype=np.float32)
+    started[hole] = (started[hole] + spread * noise).clip(0.0, 1.0)
     return started
 
 

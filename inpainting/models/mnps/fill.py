@@ -11,10 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inpainting.backbones.precision import convolution_precision
 from inpainting.backbones.vgg import VGG, random_vgg19, shipped_vgg
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.layers.neural_patches import PATCH
 from inpainting.models.base import BoolMask, FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
+from inpainting.models.mnps.blending import blended
 from inpainting.models.mnps.contents import Contents, pick_content
 from inpainting.models.mnps.energy import EnergySettings
 from inpainting.models.mnps.pyramid import Scale, make_pyramid
@@ -70,21 +72,31 @@ class MNPSFill(FillModel):
         report = _Report(job, scales, schedule, start, origin)
         if start.reached is None:
             job.on_step(Step("Guessed the content", CONTENT_SHARE, preview=report.enlarged(start.guess)))
-        made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
+        with convolution_precision(job.params["precision"], self.device):
+            made = synthesise(backbone, scales, start.guess, settings, schedule, report, start.reached)
+        leader = made.energy.taps.get(LEADER)
+        sources = None if leader is None else _pixel_sources(leader, job.mask, settings.views)
         image = _to_array(made.picture)
+        if sources is not None and job.params["edge"] == "blended":
+            image = blended(image, job.image, job.mask, sources)
         hole = job.mask[..., np.newaxis]
-        job.on_step(Step("Done", 1.0, preview=image, losses=report.losses))
-        notes = {"backbone": origin, "content": start.guesser, "scales": len(scales), "iterations": made.iterations}
+        job.on_step(Step("Done", 1.0, preview=image))
+        notes = {
+            "backbone": origin,
+            "content": start.guesser,
+            "scales": len(scales),
+            "iterations": made.iterations,
+            "curves": start.curves.as_note(),
+        }
         overlays = [
             Overlay("content", "First guess", _to_bytes(np.where(hole, report.enlarged(start.guess), job.image)))
         ]
-        leader = made.energy.taps.get(LEADER)
         if leader is None:
             return FillOutput(image, overlays=overlays, notes=notes)
         return FillOutput(
             image,
             overlays=[*overlays, *_texture_overlays(leader, job.mask, settings.views)],
-            sources=_pixel_sources(leader, job.mask, settings.views),
+            sources=sources,
             source_patch=PATCH * leader.stride,
             notes=notes,
         )
@@ -111,14 +123,16 @@ class _Report:
         self._shares = [cost / sum(costs) for cost in costs]
         self._shown: tuple[int, int] | None = None
         self._preview: FloatImage | None = None
-        self.losses: dict[str, float] = {}
 
     def __call__(self, moment: Moment) -> None:
         """Tell the job; what it raises ends the synthesis."""
         shown = (moment.scale, moment.iteration // _SHOW_EVERY)
         if shown != self._shown and moment.losses:
-            self._shown, self._preview, self.losses = shown, self.enlarged(moment.picture()), moment.losses
+            self._shown, self._preview = shown, self.enlarged(moment.picture())
         count, planned = len(self._scales), self._schedule.iterations
+        part = f"Scale {moment.scale + 1}/{count}"
+        if not moment.searching:
+            self._start.curves.add(part, moment.losses)
         doing = "looking for matches" if moment.searching else f"iteration {moment.iteration}/{planned}"
         reached = moment.reached
         if reached is not None:
@@ -127,12 +141,12 @@ class _Report:
         done += self._shares[moment.scale] * moment.iteration / max(1, planned)
         self._job.on_step(
             Step(
-                f"Scale {moment.scale + 1}/{count}, {doing}",
+                f"{part}, {doing}",
                 CONTENT_SHARE + (1.0 - CONTENT_SHARE) * done,
                 steps_done=moment.scale * planned + moment.iteration,
                 steps_total=count * planned,
                 preview=self._preview,
-                losses=self.losses or None,
+                losses=moment.losses or None,
             )
         )
 

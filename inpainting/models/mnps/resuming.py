@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
 from inpainting.checkpoints import ModelState
+from inpainting.curves import LossCurves
 from inpainting.layers.neural_patches import Nearest
 from inpainting.models.mnps.synthesis import Reached
 
@@ -24,6 +25,8 @@ class Start:
     """Who made it."""
     reached: Reached | None = None
     """Where an interrupted synthesis from this guess was."""
+    curves: LossCurves = field(default_factory=LossCurves)
+    """The course of its loss."""
 
 
 def state_of(reached: Reached, start: Start, network: str) -> ModelState:
@@ -37,6 +40,7 @@ def state_of(reached: Reached, start: Start, network: str) -> ModelState:
         "weights": reached.weights,
         "iterations": reached.iterations,
         "losses": reached.losses,
+        "curves": start.curves.as_note(),
     }
     arrays = {"guess": start.guess, "variables": reached.variables, "content": reached.content}
     arrays |= {f"{_PLACES}{name}": nearest.places.int() for name, nearest in reached.matches.items()}
@@ -62,4 +66,4 @@ def start_from(state: ModelState, network: str, device: str) -> Start | None:
         iterations=tuple(facts["iterations"]),
         losses=tuple(tuple(values) for values in facts["losses"]),
     )
-    return Start(tensors["guess"], facts["guesser"], reached)
+    return Start(tensors["guess"], facts["guesser"], reached, LossCurves(facts["curves"]))

@@ -2,6 +2,8 @@
 
 import { byId, icon, make } from "../lib/dom.js";
 import { dimensions, duration, fileSize, groupDigits } from "../lib/format.js";
+import { CurveView } from "./curve-view.js";
+import { CurveLog } from "./curves.js";
 import { versionName } from "./history-strip.js";
 
 /** @typedef {import("../types.js").Version} Version */
@@ -43,6 +45,8 @@ export class ResultView {
     this.proof = byId("proof", HTMLElement);
     this.facts = byId("facts", HTMLElement);
     this.downloads = byId("downloads", HTMLElement);
+    this.curves = byId("result-curves", HTMLElement);
+    this.curveView = new CurveView(byId("result-curve-list", HTMLElement));
   }
 
   hide() {
@@ -59,6 +63,9 @@ export class ResultView {
       this.proof.classList.toggle("is-broken", !sentence.whole);
       this.proof.replaceChildren(icon(sentence.whole ? "shield" : "warning"), make("span", {}, sentence.text));
     }
+    const { curves } = version.notes;
+    this.curves.hidden = !curves;
+    this.curveView.show(curves ? CurveLog.ofNote(curves) : []);
     const seconds = workedSeconds(version);
     const rows = /** @type {[string, string][]} */ ([
       ["Model", versionName(version)],

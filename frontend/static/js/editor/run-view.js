@@ -1,13 +1,15 @@
-/** What the panel says about running jobs: headline, thread of progress, time left, and those that go on aside. */
+/** What the panel says about running jobs: headline, progress, time left, curves, and those that go on aside. */
 
 import { byId, icon, make } from "../lib/dom.js";
 import { timeLeft } from "../lib/format.js";
 import { isFinal } from "../live/messages.js";
+import { CurveView } from "./curve-view.js";
+import { CurveLog, splitStage } from "./curves.js";
 
 /** @typedef {import("../types.js").Job} Job */
 /** @typedef {{sending: string, cancelling: boolean, finishing: boolean, connected: boolean, canLeave: boolean}} Mood */
 
-/** @param {Job} job @returns {string} what it is doing now */
+/** @param {Job} job @returns {string} what it is doing now, without how many steps of it are done */
 export function stageOf(job) {
   if (job.status === "held") return "Held until somebody lets it through";
   if (job.status === "queued") {
@@ -15,7 +17,7 @@ export function stageOf(job) {
     if (position === null || position <= 1) return "Next in line";
     return `Waiting, ${position - 1} ${position === 2 ? "job" : "jobs"} before yours`;
   }
-  return job.stage || "Starting";
+  return splitStage(job.stage).part || "Starting";
 }
 
 /** @param {Job[]} jobs @returns {number} 0 to 1 over all of them */
@@ -48,6 +50,10 @@ export class RunView {
     this.said = byId("run-status", HTMLElement);
     /** @type {Map<string, {row: HTMLElement, bar: HTMLElement, text: HTMLElement}>} */
     this.rows = new Map();
+    this.curves = byId("run-curves", HTMLElement);
+    this.curveView = new CurveView(byId("run-curve-list", HTMLElement));
+    /** @type {Map<string, CurveLog>} by job; those that go on aside are followed too */
+    this.curveLogs = new Map();
     this.announced = "";
   }
 
@@ -68,6 +74,7 @@ export class RunView {
     this.busy.hidden = !busy;
     this.leave.hidden = !mood.canLeave;
     this.#showAside(aside);
+    this.#showCurves(jobs, aside);
     if (!busy) {
       this.announced = "";
       return;
@@ -110,10 +117,31 @@ export class RunView {
     if (jobs.length > 1) return `${jobs.filter(isFinal).length} of ${jobs.length} done`;
     const [job] = jobs;
     if (!job || job.status !== "running" || finishing) return "";
-    const steps = job.steps_done !== null && job.steps_total ? `step ${job.steps_done} of ${job.steps_total}` : "";
+    const counted = job.steps_done !== null && job.steps_total ? `step ${job.steps_done} of ${job.steps_total}` : "";
+    const steps = splitStage(job.stage).step || counted;
     const left = job.seconds_left === null || job.fraction >= 1 ? "" : timeLeft(job.seconds_left);
     const attempt = job.attempt > 1 ? `attempt ${job.attempt}` : "";
-    return [left, steps, attempt].filter(Boolean).join(", ");
+    return [steps, left, attempt].filter(Boolean).join(", ");
+  }
+
+  /**
+   * Curves of the first that has any. Models that compute their result in one go have none.
+   *
+   * @param {Job[]} jobs
+   * @param {Job[]} aside
+   */
+  #showCurves(jobs, aside) {
+    const all = [...jobs, ...aside];
+    for (const id of this.curveLogs.keys()) if (!all.some((job) => job.id === id)) this.curveLogs.delete(id);
+    for (const job of all) {
+      if (job.status !== "running" || !job.losses) continue;
+      const log = this.curveLogs.get(job.id) ?? new CurveLog();
+      log.add(splitStage(job.stage).part, job.losses);
+      this.curveLogs.set(job.id, log);
+    }
+    const shown = jobs.find((job) => job.status === "running" && this.curveLogs.has(job.id));
+    this.curves.hidden = !shown;
+    if (shown) this.curveView.show(this.curveLogs.get(shown.id)?.points ?? []);
   }
 
   /** @param {Job[]} jobs of one “try all models” */

@@ -82,10 +82,12 @@ export class JobView {
     const before = this.job;
     this.job = job;
     const samePass = job.status === "running" && before.status === "running" && job.attempt === before.attempt;
+    // Only the socket tells losses; the API's answer to a question in between does not mean that there are none.
+    if (samePass) this.job = { ...job, losses: before.losses ?? null };
     if (samePass && job.fraction < before.fraction) {
       // The database is written less often than progress is sent: keep the newer figures.
       this.job = {
-        ...job,
+        ...this.job,
         stage: before.stage,
         fraction: before.fraction,
         steps_done: before.steps_done,
@@ -117,6 +119,7 @@ export class JobView {
       steps_done: message.steps_done,
       steps_total: message.steps_total,
       seconds_left: message.seconds_left,
+      losses: message.losses ?? null,
       preview: message.preview ?? (message.attempt === job.attempt ? job.preview : null),
     });
     return true;
