@@ -65,6 +65,8 @@ class SmallerCrops(FillModel):
         self.context_side = min(side, inner.context_side)
         self.match_detail = inner.match_detail
         self.edge_reach = inner.edge_reach
+        self.useful_batch = inner.useful_batch
+        self.precision = inner.precision
 
     def fill(self, job: FillInput) -> FillOutput:
         """What the model makes of the smaller crop."""
