@@ -73,7 +73,8 @@ def difference_on_check(model: FillModel, precision: Precision) -> float:
     except (RuntimeError, ValueError, TypeError) as error:  # an operation that does not exist in 16 bits, an overflow
         logger.warning("%s cannot be computed in %s. (%s)", model.entry.title, precision, error)
         return float("inf")
-    difference = float(np.abs(exact - lower).mean())
+    with np.errstate(invalid="ignore"):  # infinity less infinity
+        difference = float(np.abs(exact - lower).mean())
     return difference if np.isfinite(difference) else float("inf")
 
 
