@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,12 @@ class Engine:
         self.largest_crop: int | None = None
         """When set, crops are brought down to this long side although the model could take larger ones: needs less
         memory, and shows less of the surroundings in detail."""
+
+    def in_single_precision(self) -> Engine:
+        """An engine with the same loaded models that computes in single precision, for what is to be compared."""
+        twin = copy.copy(self)
+        twin.precision = "fp32"
+        return twin
 
     def fill(
         self,
@@ -154,11 +161,11 @@ class Engine:
             device = resolve_device(self.device) if entry.needs_torch else "cpu"
             module, name = entry.factory.split(":")
             factory: Callable[[ModelEntry, str], FillModel] = getattr(importlib.import_module(module), name)
-            model = factory(entry, device)
-            half_precision.settle(model, self.precision)
-            return model
+            return factory(entry, device)
 
-        return self.models.get(entry.key, load)
+        model = self.models.get(entry.key, load)
+        half_precision.settle(model, self.precision)
+        return model
 
     def _refined(self, model: FillModel) -> FillModel:
         """`model`, with T-MAD's patch network after it, which lies among the loaded models like any other."""

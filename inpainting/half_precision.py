@@ -43,23 +43,23 @@ def precision_for(wanted: str, device: str) -> Precision:
 def settle(model: FillModel, wanted: str) -> None:
     """Set `model.precision` to what is wanted, where the model can do with it and its results stay the same.
 
-    The model fills a small fixed picture in both precisions. When they differ by more than `TOLERANCE`, or the lower
-    one fails, it stays at single precision and the log says so.
+    Once for each precision, the model fills a small fixed picture in it and in single precision. When they differ by
+    more than `TOLERANCE`, or the lower one fails, it stays at single precision and the log says so.
     """
-    if not model.lower_precision or (precision := precision_for(wanted, model.device)) == "fp32":
-        return
-    difference = difference_on_check(model, precision)
-    if difference <= TOLERANCE:
-        model.precision = precision
-    logger.log(
-        logging.INFO if difference <= TOLERANCE else logging.WARNING,
-        "%s in %s differs from single precision by %.2f of 255 steps on average (%.2f are allowed): %s is used.",
-        model.entry.title,
-        precision,
-        difference * 255,
-        TOLERANCE * 255,
-        model.precision,
-    )
+    precision = precision_for(wanted, model.device) if model.lower_precision else "fp32"
+    if precision != "fp32" and precision not in model.differences:
+        difference = difference_on_check(model, precision)
+        model.differences = {**model.differences, precision: difference}
+        logger.log(
+            logging.INFO if difference <= TOLERANCE else logging.WARNING,
+            "%s in %s differs from single precision by %.2f of 255 steps on average (%.2f are allowed): %s is used.",
+            model.entry.title,
+            precision,
+            difference * 255,
+            TOLERANCE * 255,
+            precision if difference <= TOLERANCE else "fp32",
+        )
+    model.precision = precision if model.differences.get(precision, 0.0) <= TOLERANCE else "fp32"
 
 
 def difference_on_check(model: FillModel, precision: Precision) -> float:

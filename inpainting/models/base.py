@@ -124,6 +124,8 @@ class FillModel(ABC):
     """Whether it is a network that is run once, not optimised, so that 16-bit arithmetic may do for it."""
     precision: Precision = "fp32"
     """What its networks are computed in; `inpainting.half_precision` decides, and switches it on around a fill."""
+    differences: Mapping[str, float] = MappingProxyType({})
+    """How far its results are from single precision, by precision, as far as that was looked at."""
     resumable: bool = False
     """Whether the model calls `FillInput.keep` and goes on from `FillInput.resume`. States that do not fit it (another
     network than then) it ignores."""

@@ -98,7 +98,7 @@ def test_the_check_measures_real_networks(precision: Any) -> None:
     assert model.precision == "fp32", "measuring changes nothing"
 
 
-def test_the_engine_fills_in_16_bits_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_engine_fills_in_16_bits_and_says_so() -> None:
     mask = disc(96, 96, center=(48, 48), radius=14)
     photo = Photo(texture(96, 96))
     exact, lower = (
@@ -110,6 +110,20 @@ def test_the_engine_fills_in_16_bits_and_says_so(monkeypatch: pytest.MonkeyPatch
     assert np.array_equal(lower.photo.pixels[~mask], photo.pixels[~mask])
     difference = np.abs(lower.photo.pixels[mask].astype(int) - exact.photo.pixels[mask])
     assert 0 < difference.mean() <= 255 * TOLERANCE
+
+
+def test_one_engine_may_compute_exactly_beside_another(caplog: pytest.LogCaptureFixture) -> None:
+    mask = disc(96, 96, center=(48, 48), radius=14)
+    photo = Photo(texture(96, 96))
+    engine = Engine("cpu", precision="bf16")
+    with caplog.at_level(logging.INFO):
+        notes = [
+            each.fill(photo, mask, model="lbp", allow_untrained=True).notes.get("precision")
+            for each in (engine, engine.in_single_precision(), engine)
+        ]
+    assert notes == ["bf16", None, "bf16"]
+    assert caplog.text.count("is used") == 1, "it is checked once"
+    assert engine.in_single_precision().models is engine.models
 
 
 def test_a_model_that_is_loaded_again_is_checked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,6 @@ from contextlib import contextmanager
 
 import numpy as np
 import pytest
-from pytest_django import DjangoDbBlocker
 
 from inpainting import catalog
 from inpainting.imaging import decode, decode_mask
@@ -35,12 +34,20 @@ pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
 
 @pytest.fixture(scope="module")
-def worker(redis_server: RedisServer, shared_database: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Process]:
+def started(redis_server: RedisServer, shared_database: None) -> Iterator[list[Process]]:
+    """The workers of this module, of which the last one may be running."""
+    workers: list[Process] = []
+    yield workers
+    for each in workers:
+        each.kill()
+
+
+@pytest.fixture
+def worker(started: list[Process], db: None) -> Process:
     """A worker for the batch queue that computes up to four crops at once."""
-    with django_db_blocker.unblock():
-        running = started_worker("batch", app="tests.workers.batching", WORKER_BATCH="4")
-    yield running
-    running.kill()
+    if not started or started[-1].popen.poll() is not None:
+        started.append(started_worker("batch", app="tests.workers.batching", WORKER_BATCH="4"))
+    return started[-1]
 
 
 @pytest.fixture(autouse=True)
@@ -148,6 +155,16 @@ def test_a_poisoned_picture_fails_alone(worker: Process, user: User, other_user:
         assert result is not None
         assert "together" not in result.notes, "each was filled by itself in the end"
     check_books([stored(poison), stored(damaged)])
+
+
+def test_a_worker_that_is_told_to_stop_hands_all_of_a_batch_back(worker: Process, user: User, other_user: User) -> None:
+    with busy_worker(user):
+        jobs = [submit(owner, seconds=600, seed=number) for number, owner in enumerate((user, other_user))]
+    wait_until(lambda: all(stored(job).fraction > 0 for job in jobs), what="each makes progress")
+    worker.stop()
+    for job in map(stored, jobs):
+        assert (job.status, job.attempt, job.handed_back) == ("queued", 1, 1)
+        cancel_job(job, actor="test")
 
 
 def test_what_was_together_when_its_worker_died_runs_alone_then(
