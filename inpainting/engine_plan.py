@@ -18,7 +18,7 @@ from inpainting.imaging.context import HoleGroup, group_holes
 from inpainting.imaging.correspondence import PATCH, find_sources
 from inpainting.imaging.detail import DetailSource
 from inpainting.imaging.photo import BoolMask, Photo
-from inpainting.imaging.working import WorkingCrop, make_working_crop, soften_edge
+from inpainting.imaging.working import WorkingCrop, make_working_crop
 from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
 from inpainting.results import (
     LivePreview,
@@ -122,15 +122,13 @@ class Plan:
             raise
 
     def take(self, index: int, output: FillOutput, model: FillModel) -> None:
-        """Accept the model's output for crop `index`: check it, soften its edge, find where its detail comes from."""
+        """Accept the model's output for crop `index`: check it, find where its detail comes from."""
         crop = self.working[index]
         image = np.asarray(output.image, dtype=np.float32)
         if image.shape != crop.image.shape:
             raise FillError(f"{model.entry.title} returned a picture of the wrong size ({image.shape}).")
         if not np.isfinite(image[crop.mask]).all():
             raise FillError(f"{model.entry.title} produced values that are not numbers, so the result was thrown away.")
-        if model.edge_reach > 0:
-            image = soften_edge(image, crop.image, crop.mask, model.edge_reach)
         sources = output.sources
         patch = output.source_patch
         if sources is None and self._looks_for_sources(index, model):

@@ -64,7 +64,6 @@ class SmallerCrops(FillModel):
         self.working_side = side if inner.working_side is None else min(side, inner.working_side)
         self.context_side = min(side, inner.context_side)
         self.match_detail = inner.match_detail
-        self.edge_reach = inner.edge_reach
         self.useful_batch = inner.useful_batch
         self.precision = inner.precision
 

@@ -29,7 +29,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "--models",
         metavar="A,B",
         required=True,
-        help="catalogue keys, or mean-colour, navier-stokes, biharmonic for reference; parameters as "
+        help="catalogue keys, or mean-colour, navier-stokes, biharmonic, membrane for reference; parameters as "
         "“patchmatch:patch_size=5;sources=on”",
     )
     evaluate.add_argument("--size", choices=("256", "512", "full"), default="256", help="default: 256")

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inpainting.imaging.photo import BoolMask
+from inpainting.layers.quilting import membrane
 
 RGB = NDArray[np.uint8]
 Peer = Callable[[RGB, BoolMask], RGB]
@@ -37,6 +38,15 @@ def biharmonic(photo: RGB, hole: BoolMask) -> RGB:
     return _with(photo, hole, np.clip(filled, 0, 1) * 255)
 
 
+def soap_film(photo: RGB, hole: BoolMask) -> RGB:
+    """The harmonic surface through the known pixels at the hole's edge: Laplace's equation.
+
+    About what a network whose seam is closed (`layers.seam`) comes to when it paints nothing: the peer that shows what
+    such a network adds.
+    """
+    return _with(photo, hole, membrane(photo.astype(np.float32), hole))
+
+
 def patch_match(photo: RGB, hole: BoolMask) -> RGB:
     """PatchMatch completion (Barnes et al. 2009) as in the studio's baseline, patches of 5."""
     from patchmatch import patch_match as library
@@ -57,6 +67,7 @@ PEERS: dict[str, Peer] = {
     "Telea": telea,
     "Navier–Stokes": navier_stokes,
     "biharmonic": biharmonic,
+    "membrane": soap_film,
     "PatchMatch": patch_match,
 }
 
@@ -72,5 +83,6 @@ REFERENCES: dict[str, tuple[str, str, Peer]] = {
         navier_stokes,
     ),
     "biharmonic": ("Biharmonic", "Smooth surface (Damelin and Hoang 2018) by scikit-image.", biharmonic),
+    "membrane": ("Membrane", "Harmonic surface through the pixels at the hole's edge (Laplace).", soap_film),
 }
 """Classical methods that reports may compare with although the studio does not offer them: key → title, words, fill."""

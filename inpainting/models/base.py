@@ -114,9 +114,6 @@ class FillModel(ABC):
     match_detail: bool = False
     """When a reduced crop's result comes without `sources`, look for matching patches and take fine detail from them.
     For models whose output resembles the known region closely (copied patches), not for smooth fills."""
-    edge_reach: float = 0.0
-    """Over how many working pixels inside the hole the result is moved towards the known pixels at the edge; 0 is off.
-    For networks whose colours differ slightly from the photo's on the known side too."""
     useful_batch: Mapping[str, int] = MappingProxyType({})
     """How many crops are worth computing together, by type of device (``"cuda"``); 1 where nothing is said. Empty for
     models that compute one crop after the other in any case."""

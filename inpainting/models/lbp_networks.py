@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from inpainting.layers.binary_patterns import photo_patterns, unknown_patterns
+from inpainting.layers.seam import seamless
 from inpainting.layers.spatial_attention import Picks, SpatialAttention
 from inpainting.layers.unet import UNet
 
@@ -36,6 +37,8 @@ class LBPConfig:
     attention: AttentionScope = "full"
     top: int = 2
     """T: features picked in each region."""
+    seam: bool = False
+    """Whether the fill is moved to meet the photo at the hole's edge (`layers.seam`); not in the paper."""
 
     @classmethod
     def of(cls, size: str, **switches: Any) -> LBPConfig:
@@ -56,6 +59,7 @@ class LBPConfig:
             "guidance": "on" if self.guidance else "off",
             "attention": self.attention,
             "top": str(self.top),
+            "seam": "closed" if self.seam else "open",
         }
 
     @classmethod
@@ -71,6 +75,7 @@ class LBPConfig:
             guidance=metadata.get("guidance", "on") == "on",
             attention=metadata.get("attention", "full"),
             top=int(top),
+            seam=metadata.get("seam", "open") == "closed",
         )
 
 
@@ -166,7 +171,10 @@ class LBPInpainter(nn.Module):
         output = self.image_network(
             torch.cat(parts, dim=1), mask, keep_activations=keep_activations, on_attention=on_attention
         )
-        return _finish(output.response, given, mask, output.activations)
+        prediction = _finish(output.response, given, mask, output.activations)
+        if self.config.seam:
+            prediction.composite = seamless(prediction.raw, given, mask)
+        return prediction
 
     def forward(self, photo: Tensor, mask: Tensor) -> tuple[Prediction, Prediction | None]:
         """Both networks in turn: the filled photo, and the completed pattern (``None`` without guidance)."""

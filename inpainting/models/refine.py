@@ -66,7 +66,6 @@ class RefinedModel(FillModel):
         self.working_side = inner.working_side
         self.context_side = inner.context_side
         self.match_detail = inner.match_detail
-        self.edge_reach = inner.edge_reach
         self.resumable = inner.resumable
 
     def fill(self, job: FillInput) -> FillOutput:

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.layers.gated import GatedConv2d, GatedUp2d
 from inpainting.layers.padding import pad_same, pad_to_multiple
+from inpainting.layers.seam import seamless
 from inpainting.layers.texture_transform import (
     SWAP_SIZE,
     Attention,
@@ -67,10 +68,16 @@ class TTAOutput:
 
 
 class TTAGenerator(nn.Module):
-    """The generator. `width` is the paper's unnamed base width c; `attention` and `normalise` as `TextureTransform`."""
+    """The generator. `width` is the paper's unnamed base width c; `attention` and `normalise` as `TextureTransform`.
 
-    def __init__(self, width: int, *, attention: Attention = "hard", normalise: bool = True) -> None:
+    With `seam`, which is not in the paper, the fill is moved to meet the photo at the hole's edge (`layers.seam`).
+    """
+
+    def __init__(
+        self, width: int, *, attention: Attention = "hard", normalise: bool = True, seam: bool = False
+    ) -> None:
         super().__init__()
+        self.seam = seam
         c = width
         self.encode1 = GatedConv2d(4, c, kernel=5)
         self.encode2 = nn.Sequential(GatedConv2d(c, 2 * c, stride=2), GatedConv2d(2 * c, 2 * c))
@@ -134,21 +141,34 @@ class TTAGenerator(nn.Module):
         q4 = transform(self.transform4, 4, self.bottleneck(p4), p4)
         q2 = self.blend2(transform(self.transform2, 2, self.up2(q4), p2))
         q1 = self.blend1(transform(self.transform1, 1, self.up1(q2), p1))
-        return TTAOutput(torch.tanh(self.out(pad_same(q1, 1))), levels)
+        prediction = torch.tanh(self.out(pad_same(q1, 1)))
+        if self.seam:
+            prediction = torch.where(hole, seamless(prediction, image, mask), prediction)
+        return TTAOutput(prediction, levels)
 
 
-def build_generator(size: str = "small", *, attention: Attention = "hard", normalise: bool = True) -> TTAGenerator:
+def build_generator(
+    size: str = "small", *, attention: Attention = "hard", normalise: bool = True, seam: bool = False
+) -> TTAGenerator:
     """A fresh generator of size ``"paper"``, ``"small"`` or ``"tiny"`` with random weights."""
     if size not in WIDTHS:
         raise ValueError(f"TTA-Net has no size {size!r}. It has: {', '.join(WIDTHS)}.")
     if attention not in get_args(Attention):
         raise ValueError(f"TTA-Net has no attention {attention!r}. It has: {', '.join(get_args(Attention))}.")
-    return TTAGenerator(WIDTHS[size], attention=attention, normalise=normalise)
+    return TTAGenerator(WIDTHS[size], attention=attention, normalise=normalise, seam=seam)
 
 
-def describe_generator(size: str, *, attention: Attention = "hard", normalise: bool = True) -> dict[str, str]:
+def describe_generator(
+    size: str, *, attention: Attention = "hard", normalise: bool = True, seam: bool = False
+) -> dict[str, str]:
     """What a weights file must say about itself so that `generator_from` builds the same network."""
-    return {"model": "tta", "size": size, "attention": attention, "normalise": "yes" if normalise else "no"}
+    return {
+        "model": "tta",
+        "size": size,
+        "attention": attention,
+        "normalise": "yes" if normalise else "no",
+        "seam": "closed" if seam else "open",
+    }
 
 
 def generator_from(metadata: Mapping[str, str]) -> TTAGenerator:
@@ -158,7 +178,10 @@ def generator_from(metadata: Mapping[str, str]) -> TTAGenerator:
     attention: Any = metadata.get("attention", "hard")
     try:
         return build_generator(
-            metadata.get("size", "unnamed"), attention=attention, normalise=metadata.get("normalise", "yes") == "yes"
+            metadata.get("size", "unnamed"),
+            attention=attention,
+            normalise=metadata.get("normalise", "yes") == "yes",
+            seam=metadata.get("seam", "open") == "closed",
         )
     except ValueError as error:
         raise WeightsError(str(error)) from None

@@ -42,6 +42,8 @@ class TMADConfig:
     """Factor on the cosines before the softmax; without one, a softmax over 100 cosines is almost even."""
     retrieval: Retrieval = "topk"
     """``"weighted"`` replaces the exact patches by their weighted sum: the ablation of table V."""
+    seam: bool = False
+    """Whether fills are moved to meet the photo at the hole's edge (`layers.seam`); not in the paper."""
 
     def to_json(self) -> str:
         """For a weights file's metadata."""

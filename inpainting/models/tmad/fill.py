@@ -87,9 +87,9 @@ class TMADFill(FillModel):
                 for filling in group:
                     filling.report("coarse", COARSE_DONE * share)
 
-            estimates = self.refiner.network.coarse(images, masks, on_part)
-            for filling, estimate in zip(group, estimates.split(1), strict=True):
-                filling.set_coarse(estimate)
+            estimates = self.refiner.network.estimate(images, masks, on_part)
+            for row, filling in enumerate(group):
+                filling.set_coarse(estimates[row : row + 1])
 
 
 class _Filling:

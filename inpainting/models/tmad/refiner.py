@@ -19,6 +19,7 @@ from inpainting.layers.retrieval import (
     choose_memory,
     find_patches,
 )
+from inpainting.layers.seam import RING, seamless
 from inpainting.models.tmad.system import TMAD
 
 PATCH_BATCH = {"cpu": 16, "cuda": 256}
@@ -172,10 +173,22 @@ class _Work:
 
     def finish(self) -> Refined:
         self.report("blending", 1.0)
-        return Refined(self.image(), self.memory, self.cells, self.retrieved, len(self.cells) > 0)
+        return Refined(self._closed(), self.memory, self.cells, self.retrieved, len(self.cells) > 0)
 
     def image(self) -> Tensor:
         return self.canvas.over(self.composite, self.mask)[:, :, : self.height, : self.width]
+
+    def _closed(self) -> Tensor:
+        """The final image: what PSNet made of the known pixels beside the hole tells how far off it is there."""
+        if not self.network.config.seam or not len(self.cells):
+            return self.image()
+        top, left, bottom, right = self.canvas.area
+        rows, columns = slice(max(0, top - RING), bottom + RING), slice(max(0, left - RING), right + RING)
+        whole = self.canvas.over(self.composite, torch.ones_like(self.mask))
+        whole[..., rows, columns] = seamless(
+            whole[..., rows, columns], self.composite[..., rows, columns], self.mask[..., rows, columns]
+        ).clamp(-1, 1)
+        return whole[:, :, : self.height, : self.width]
 
     def report(self, stage: str, fraction: float, done: int | None = None, total: int | None = None) -> None:
         self.task.on_progress(stage, fraction, done, total, self.image)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from inpainting.layers.blending import PatchCanvas, cut_windows, hole_cells, training_cells
 from inpainting.layers.retrieval import Correspondence, choose_memory, cosines, retrieve_top_k, weighted_sum
+from inpainting.layers.seam import seamless
 from inpainting.models.tmad.config import SIZES, TMADConfig
 from inpainting.models.tmad.networks import CoarseNet, PSNet
 
@@ -67,7 +69,7 @@ class TMAD(nn.Module):
         generator = generator if generator is not None else torch.default_generator
         mask = mask.to(image.dtype)
         if coarse is None:
-            coarse = self.coarse(image, mask)
+            coarse = self.estimate(image, mask)
         composite = image * (1 - mask) + coarse * mask
         if cells_per_image is None:
             cells = hole_cells(mask, config.patch)
@@ -81,7 +83,16 @@ class TMAD(nn.Module):
         canvas = PatchCanvas(composite, config.patch, "grid")
         canvas.add(cells, patches)
         result = canvas.over(composite, mask)
+        if config.seam:
+            result = seamless(canvas.over(composite, torch.ones_like(mask)), composite, mask)
         return Synthesis(coarse, composite, cells, patches, retrieved, memory, memory_windows, result)
+
+    def estimate(self, image: Tensor, mask: Tensor, on_part: Callable[[float], None] | None = None) -> Tensor:
+        """The coarse network's picture (B, 3, H, W), its seam to the photo closed where the configuration says so."""
+        coarse: Tensor = self.coarse(image, mask, on_part)
+        if self.config.seam:
+            coarse = torch.where(mask > 0.5, seamless(coarse, image, mask), coarse)
+        return coarse
 
     def retrieve(self, coarse: Tensor, coarse_image: Tensor, memory: Tensor, memory_image: Tensor) -> Tensor:
         """Textures (N, K, 3, p, p) for coarse patches (N, 3, p, p), each from its own image's memory (M, 3, p, p).

@@ -22,7 +22,7 @@ class LBPRecipe(Recipe):
     """Two stages; `first_stage` is the share of the run that belongs to the first.
 
     `multilevel` is the weight of the multi-level loss (0 for the ablation), `warm_up` the share of the run without
-    adversarial, perceptual and style terms; `features` switches the last two.
+    adversarial, perceptual and style terms; `features` switches the last two, `seam` closes the fill's seam.
     """
 
     key = "lbp"
@@ -34,13 +34,14 @@ class LBPRecipe(Recipe):
         guidance: str = "yes",
         attention: str = "full",
         multilevel: str = "0.01",
+        seam: str = "yes",
         first_stage: str = "0.25",
         learning_rate: str = "2e-4",
         warm_up: str = "0.15",
         features: str = "yes",
     ) -> None:
         self.size = size
-        config = LBPConfig.of(size, guidance=flag(guidance), attention=attention)
+        config = LBPConfig.of(size, guidance=flag(guidance), attention=attention, seam=flag(seam))
         self.network = LBPInpainter(config)
         self.pattern_critic = PatchGAN(1, config.discriminator_width)
         self.image_critic = PatchGAN(3, config.discriminator_width)

@@ -15,7 +15,8 @@ from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, f
 class TMADRecipe(Recipe):
     """`coarse_stage` is the share of the run on the coarse network alone, `cells` the patches an image afterwards.
 
-    `retrieval` (``topk`` or ``weighted``) and `distribution` (the patch-distribution loss) are the paper's ablations.
+    `retrieval` (``topk`` or ``weighted``) and `distribution` (the patch-distribution loss) are the paper's ablations;
+    `seam` closes the fill's seam to the photo.
     """
 
     key = "tmad"
@@ -26,6 +27,7 @@ class TMADRecipe(Recipe):
         *,
         retrieval: str = "topk",
         distribution: str = "yes",
+        seam: str = "yes",
         coarse_stage: str = "0.4",
         cells: str = "16",
         learning_rate: str = "1e-4",
@@ -35,7 +37,7 @@ class TMADRecipe(Recipe):
         if retrieval not in {"topk", "weighted"}:
             raise ValueError(f"retrieval is topk or weighted, not {retrieval!r}.")
         self.size = size
-        self.network = build(size, retrieval=retrieval)
+        self.network = build(size, retrieval=retrieval, seam=flag(seam))
         self.critic = Critics()
         self.multiple = self.network.config.patch
         self.generators: dict[str, nn.Module] = {"generator": self.network}
@@ -62,7 +64,7 @@ class TMADRecipe(Recipe):
         """One step of the stage the run is in."""
         if clock.progress < self.coarse_stage:
             with update.autocast():
-                coarse = self.network.coarse(batch.damaged, batch.masks).float()
+                coarse = self.network.estimate(batch.damaged, batch.masks).float()
             loss = coarse_loss(coarse, batch.images, batch.masks, self.weights)
             update("coarse", loss)
             return {"coarse": loss.item()} | spread(coarse.detach(), batch)

@@ -20,7 +20,7 @@ class TTARecipe(Recipe):
 
     `hole_weight` counts hole pixels more often in L_rec than the paper's 1: known pixels are pasted back anyway, so a
     short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone; `features`
-    switches the perceptual and style terms that come after it.
+    switches the perceptual and style terms that come after it. `seam` closes the fill's seam to the photo.
     """
 
     key = "tta"
@@ -31,6 +31,7 @@ class TTARecipe(Recipe):
         *,
         attention: str = "hard",
         normalise: str = "yes",
+        seam: str = "yes",
         learning_rate: str = "1e-4",
         hole_weight: str = "1",
         warm_up: str = "0.15",
@@ -40,8 +41,8 @@ class TTARecipe(Recipe):
         if attention not in get_args(Attention):
             raise ValueError(f"attention is one of {', '.join(get_args(Attention))}, not {attention!r}.")
         kind = cast(Attention, attention)
-        self.network = build_generator(size, attention=kind, normalise=flag(normalise))
-        self.description = describe_generator(size, attention=kind, normalise=flag(normalise))
+        self.network = build_generator(size, attention=kind, normalise=flag(normalise), seam=flag(seam))
+        self.description = describe_generator(size, attention=kind, normalise=flag(normalise), seam=flag(seam))
         self.critic = SNPatchGAN()
         self.generators: dict[str, nn.Module] = {"generator": self.network}
         self.critics: dict[str, nn.Module] = {"critic": self.critic}
