@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from inpainting.imaging.membrane import membrane
 from inpainting.imaging.photo import BoolMask
-from inpainting.layers.quilting import membrane
 
 RGB = NDArray[np.uint8]
 Peer = Callable[[RGB, BoolMask], RGB]

@@ -42,7 +42,7 @@ def membrane(values: Tensor, known: Tensor) -> Tensor:
 
     Solved coarse to fine: at each level the given values stay, and the rest, begun with the coarser solution, is
     relaxed. What remains is some hundredths of the values' range, smooth and zero at the edge, for less work than
-    one of a network's convolutions. `layers.quilting.membrane` is the exact one, for single pictures and no gradients.
+    one of a network's convolutions. `imaging.membrane` is the exact one, for single pictures and no gradients.
 
     Args:
         values: (B, C, H, W), zero where nothing is known.

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from inpainting.backbones.vgg import random_vgg19
+from inpainting.imaging.membrane import membrane
 from inpainting.layers.gram_statistics import (
     EXPANSIONS,
     SHIFTS,
@@ -18,7 +19,7 @@ from inpainting.layers.gram_statistics import (
     statistics_distance,
     texture_loss,
 )
-from inpainting.layers.quilting import membrane, minimum_cut, quilt
+from inpainting.layers.quilting import minimum_cut, quilt
 from inpainting.models.gram.fill import TAPS
 from inpainting.models.gram.reference import EXACT_EXPANSIONS
 from tests.inpainting import gram_reference as plain

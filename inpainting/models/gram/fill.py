@@ -14,8 +14,9 @@ from torch import Tensor
 
 from inpainting.catalog import WEIGHTS_DIR, ModelEntry
 from inpainting.imaging.context import Box
+from inpainting.imaging.membrane import membrane
 from inpainting.layers.lbfgs import LBFGSState
-from inpainting.layers.quilting import membrane, quilt
+from inpainting.layers.quilting import quilt
 from inpainting.models.base import FillError, FillInput, FillModel, FillOutput, FloatImage, Overlay, Step
 from inpainting.models.gram.backbone import Backbone, ColourSpace
 from inpainting.models.gram.layout import OVERLAP, Layout, non_overlapping, plan_layout

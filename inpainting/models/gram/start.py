@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from inpainting.catalog import get_entry
 from inpainting.imaging.context import Box, bounding_box
 from inpainting.imaging.correspondence import find_sources
+from inpainting.imaging.membrane import membrane
 from inpainting.imaging.working import soften_edge
-from inpainting.layers.quilting import membrane, quilt
+from inpainting.layers.quilting import quilt
 from inpainting.models.base import BoolMask, FillInput, FloatImage
 from inpainting.models.baselines import PatchMatch
 
