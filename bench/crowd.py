@@ -18,10 +18,12 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin
 
 from bench.report import BenchError
-from bench.visitor import Visitor
+from bench.visitor import Busy, Visitor
 
 _HANDS = 8
 """Requests under way at the same time; as many as a small site has visitors who press a button in the same instant."""
+_TRY_AGAIN_AFTER, _TRY_FOR = 0.5, 300.0
+"""Seconds until a visitor who was told that the site is busy tries again, and until they give up."""
 _ENDED = {"succeeded", "failed", "cancelled"}
 
 
@@ -70,6 +72,8 @@ class Crowd:
         self._all_ended = asyncio.Event()
         self.broken = 0
         """How often a socket broke and was opened anew, as a page does."""
+        self.busy = 0
+        """How often a visitor was told to try again in a moment, and did."""
 
     async def run(self, work: Work, *, open_the_doors: Callable[[], None], within: float) -> list[Submitted]:
         """Everybody uploads a picture and opens a socket; then the jobs of `work` are asked for, and waited for.
@@ -158,12 +162,20 @@ class Crowd:
 
         def press() -> tuple[str, Submitted]:
             pressed = time.time()
-            answer = self._visitors[number].post_form(
-                f"/api/versions/{self._sources[number]}/fill",
-                {"model": work.model, "params": "{}", "seed": str(seed)},
-                {"mask": ("mask.png", "image/png", work.mask)},
-            )
-            return answer["id"], Submitted(number, seed < work.backlog, pressed, time.time())
+            while True:
+                try:
+                    answer = self._visitors[number].post_form(
+                        f"/api/versions/{self._sources[number]}/fill",
+                        {"model": work.model, "params": "{}", "seed": str(seed)},
+                        {"mask": ("mask.png", "image/png", work.mask)},
+                    )
+                except Busy:
+                    if time.time() - pressed > _TRY_FOR:
+                        raise
+                    self.busy += 1
+                    time.sleep(_TRY_AGAIN_AFTER)
+                else:
+                    return answer["id"], Submitted(number, seed < work.backlog, pressed, time.time())
 
         await self._note(*await asyncio.get_running_loop().run_in_executor(hands, press))
 

@@ -65,6 +65,8 @@ class Outcome:
     """Jobs that succeeded, or were begun, more than once, and results beyond one a job."""
     broken: int
     """Sockets that broke and were opened anew."""
+    busy: int
+    """Requests that were answered with “try again in a moment”, and were sent again."""
     memory: dict[str, Memory] = field(default_factory=dict)
 
     @property
@@ -129,6 +131,7 @@ def measure(users: int, jobs: int, model: str = "telea") -> Outcome:
         lost=lost,
         duplicated=duplicated,
         broken=crowd.broken,
+        busy=crowd.busy,
         memory=memory,
     )
 
@@ -229,7 +232,8 @@ def report(outcome: Outcome) -> str:
         table(head, rows),
         f"{outcome.jobs} jobs in {outcome.seconds:.1f} s: {outcome.jobs / outcome.seconds:.1f} a second.",
         f"Fairness of the waits in the backlog (Jain's index over {outcome.users} visitors): {outcome.fairness:.4f}.",
-        f"Lost: {outcome.lost}. Duplicated: {outcome.duplicated}. Sockets that broke: {outcome.broken}.",
+        f"Lost: {outcome.lost}. Duplicated: {outcome.duplicated}. Sockets that broke: {outcome.broken}. Told to "
+        f"try again: {outcome.busy}.",
     ]
     for kind, seen in outcome.memory.items():
         grown = (seen.last - seen.first) / 1e6
@@ -259,6 +263,7 @@ def as_numbers(outcome: Outcome) -> dict[str, Any]:
         "lost": outcome.lost,
         "duplicated": outcome.duplicated,
         "broken_sockets": outcome.broken,
+        "told_to_try_again": outcome.busy,
         "memory": {kind: {"first": seen.first, "last": seen.last, "most": seen.most}
                    for kind, seen in outcome.memory.items()},
         "percentiles": {name: {str(share): percentile(values, share) for share in _PERCENTILES}

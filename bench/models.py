@@ -21,7 +21,7 @@ BIHARMONIC = "biharmonic"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of `python -m bench models`."""
     parser.add_argument("--models", nargs="+", metavar="KEY", help="catalogue keys (default: all)")
-    parser.add_argument("--sides", type=int, nargs="+", default=list(SIDES), help="sides of the square photo in pixels")
+    parser.add_argument("--sides", type=int, nargs="+", help=f"sides of the square photo in pixels (default {SIDES})")
     parser.add_argument("--large", action="store_true", help=f"a photo of {LARGE_SIDE}² too")
     parser.add_argument("--device", choices=("cpu", "cuda", "both"), help="default: both where CUDA is there, else cpu")
     parser.add_argument("--peer", default="patchmatch", help=f"catalogue key or {BIHARMONIC} (default patchmatch)")
@@ -30,6 +30,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--limit", type=float, default=600.0, help="seconds until a measurement is given up (default 600)"
+    )
+    parser.add_argument(
+        "--batch",
+        type=int,
+        nargs="+",
+        metavar="N",
+        help="instead: seconds a photo when N photos are filled at once, for the models that can (128² and 256²)",
     )
     parser.add_argument("--hole", type=float, default=0.1, help="share of the photo that is hole (default 0.1)")
 
@@ -72,8 +79,13 @@ def keys_of(wanted: list[str] | None, peer: str) -> list[str]:
 
 def run(chosen: argparse.Namespace) -> None:
     """Measure, print, save."""
+    if chosen.batch:
+        from bench import batches
+
+        batches.run(chosen)
+        return
     keys = keys_of(chosen.models, chosen.peer)
-    sides = sorted({*chosen.sides, LARGE_SIDE} if chosen.large else set(chosen.sides))
+    sides = sorted({*(chosen.sides or SIDES), *([LARGE_SIDE] if chosen.large else [])})
     titles = {entry.key: entry.title for entry in ENTRIES}
     needs_torch = {entry.key for entry in ENTRIES if entry.needs_torch}
     print(

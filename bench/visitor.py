@@ -20,8 +20,13 @@ from websockets.typing import Origin
 from bench.report import BenchError
 
 _IDLE_SECONDS = 20.0
+_TRY_LATER = 503
 Arrival = tuple[float, dict[str, Any]]
 """Wall clock at which a socket message came in, and the message."""
+
+
+class Busy(BenchError):
+    """The site said that it is busy, and to try again in a moment."""
 
 
 class Visitor:
@@ -63,7 +68,8 @@ class Visitor:
         for header in answer.headers.get_all("Set-Cookie") or []:
             self._cookies.update({name: morsel.value for name, morsel in SimpleCookie(header).items()})
         if not 200 <= answer.status < 300:
-            raise BenchError(f"{method} {path} answered {answer.status}: {content[:300].decode(errors='replace')}")
+            kind = Busy if answer.status == _TRY_LATER else BenchError
+            raise kind(f"{method} {path} answered {answer.status}: {content[:300].decode(errors='replace')}")
         return content
 
     def get_json(self, path: str) -> Any:

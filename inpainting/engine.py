@@ -2,43 +2,28 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from inpainting.catalog import REFINE, SOURCES, CatalogError, ModelEntry, get_entry
-from inpainting.checkpoints import CheckpointStore, Conditions, FinishedCrop, Keeper, MakeState, identity_of
+from inpainting import half_precision
+from inpainting.catalog import REFINE, REFINER, CatalogError, ModelEntry, get_entry
+from inpainting.checkpoints import CheckpointStore, Conditions, Keeper, identity_of
 from inpainting.device import repeatable, resolve_device
-from inpainting.imaging.composite import paste_fill, prove
-from inpainting.imaging.context import HoleGroup, group_holes
-from inpainting.imaging.correspondence import PATCH, find_sources
-from inpainting.imaging.detail import DetailSource
+from inpainting.engine_plan import MAX_SEED, Plan, unchanged
+from inpainting.imaging.context import group_holes
 from inpainting.imaging.photo import BoolMask, Photo
-from inpainting.imaging.working import WorkingCrop, make_working_crop
+from inpainting.imaging.working import working_size
 from inpainting.model_cache import ModelCache, SmallerCrops
-from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
-from inpainting.results import (
-    LivePreview,
-    PlacedOverlay,
-    Progress,
-    ProgressCallback,
-    Result,
-    ShownCrop,
-    SourceMap,
-    render_crops,
-)
+from inpainting.models.base import Cancelled, FillError, FillModel
+from inpainting.results import Progress, ProgressCallback, Result
 
 __all__ = ["Cancelled", "Engine", "FillError", "Progress", "Result"]
-
-_PREPARED, _COMPUTED = 0.02, 0.96  # shares of the whole at which the stages end
-_MODEL_SHARE_WITH_MATCHING = 0.8  # of a crop's part, when its detail has to be looked for afterwards
-_MAX_SEED = 2**63 - 1
 
 
 class Engine:
@@ -46,15 +31,23 @@ class Engine:
 
     `device` is ``"auto"``, ``"cpu"`` or ``"cuda"``; it is looked at when the first model that can use it is loaded.
     Models may keep state while they run: let one thread at a time use an engine. Models whose weights together take
-    more than `model_memory` bytes (None: any number) are dropped, those used longest ago first.
+    more than `model_memory` bytes (None: any number) are dropped, those used longest ago first. `precision` is
+    ``"fp32"``, ``"bf16"``, ``"fp16"`` or ``"auto"``, for the networks that can do with it; see `half_precision`.
     """
 
-    def __init__(self, device: str = "auto", *, model_memory: int | None = None) -> None:
+    def __init__(self, device: str = "auto", *, model_memory: int | None = None, precision: str = "fp32") -> None:
         self.device = device
+        self.precision = precision
         self.models = ModelCache(model_memory)
         self.largest_crop: int | None = None
         """When set, crops are brought down to this long side although the model could take larger ones: needs less
         memory, and shows less of the surroundings in detail."""
+
+    def in_single_precision(self) -> Engine:
+        """An engine with the same loaded models that computes in single precision, for what is to be compared."""
+        twin = copy.copy(self)
+        twin.precision = "fp32"
+        return twin
 
     def fill(
         self,
@@ -82,7 +75,7 @@ class Engine:
         Raises `FillError` (nothing to fill from, a result that is no picture) and `CatalogError` (no such model or
         parameter, untrained model without `allow_untrained`), both with a sentence for people.
         """
-        return self._fill_all([(photo, mask)], model, params, seed, on_step, allow_untrained, checkpoint)[0]
+        return self._fill_all([(photo, mask)], model, params, [seed], on_step, allow_untrained, checkpoint)[0]
 
     def fill_batch(
         self,
@@ -90,23 +83,40 @@ class Engine:
         *,
         model: str,
         params: Mapping[str, Any] | None = None,
-        seed: int = 0,
+        seed: int | Sequence[int] = 0,
         on_step: ProgressCallback | None = None,
         allow_untrained: bool = False,
     ) -> list[Result]:
         """Like `fill` for several photos at once, for models that compute faster in batches.
 
         All crops go to the model together, so their number bounds memory; each result equals that of `fill` up to the
-        model's own rounding in batches. `Progress.item` tells which photo a step is about.
+        model's own rounding in batches. `seed` is one for all, or one for each photo. `Progress.item` tells which
+        photo a step is about. See `useful_batch` and `crop_shapes` for what is worth
+        computing together.
         """
-        return self._fill_all(items, model, params, seed, on_step, allow_untrained)
+        seeds = [seed] * len(items) if isinstance(seed, int) else list(seed)
+        return self._fill_all(items, model, params, seeds, on_step, allow_untrained)
+
+    def useful_batch(self, model: str) -> int:
+        """How many crops the model called `model` is worth giving at once on this engine's device, 1 for one by one.
+
+        0 for a model that computes one crop after the other whatever it is given.
+        """
+        loaded = self._load(get_entry(model))
+        return loaded.useful_batch.get(loaded.device, 1) if loaded.useful_batch else 0
+
+    def crop_shapes(self, model: str, mask: BoolMask) -> tuple[tuple[int, int], ...]:
+        """(height, width) of each crop that the model called `model` is given for `mask`; equal ones batch best."""
+        loaded = self._load(get_entry(model))
+        groups = group_holes(mask, min_side=loaded.context_side)
+        return tuple(working_size(group.crop.height, group.crop.width, loaded.working_side) for group in groups)
 
     def _fill_all(
         self,
         items: Sequence[tuple[Photo, BoolMask]],
         model: str,
         params: Mapping[str, Any] | None,
-        seed: int,
+        seeds: Sequence[int],
         on_step: ProgressCallback | None,
         allow_untrained: bool,
         checkpoint: CheckpointStore | None = None,
@@ -116,26 +126,28 @@ class Engine:
         values = entry.parse_params(params)
         if not entry.trained and not allow_untrained:
             raise CatalogError(f"{entry.title} has not been trained yet: its weights are missing.")
-        if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= _MAX_SEED:
-            raise FillError(f"The seed must be a whole number from 0 to {_MAX_SEED}; it was {seed!r}.")
+        for seed in seeds:
+            if isinstance(seed, bool) or not isinstance(seed, int) or not 0 <= seed <= MAX_SEED:
+                raise FillError(f"The seed must be a whole number from 0 to {MAX_SEED}; it was {seed!r}.")
         for photo, mask in items:
             check_mask(photo, mask)
         if not any(mask.any() for _photo, mask in items):
-            return [_unchanged(photo, mask) for photo, mask in items]
+            return [unchanged(photo, mask) for photo, mask in items]
         refine = values.get(REFINE.name, REFINE.default) != REFINE.default
         with repeatable() if entry.needs_torch or refine else nullcontext():
             loaded = self._refined(self._load(entry)) if refine else self._load(entry)
             keeper = None
             if checkpoint is not None and loaded.resumable:
                 conditions = Conditions(loaded.device, loaded.working_side)
-                keeper = Keeper(checkpoint, identity_of(*items[0], model, values, seed, conditions))
+                keeper = Keeper(checkpoint, identity_of(*items[0], model, values, seeds[0], conditions))
             plans = [
-                _Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore, keeper=keeper)
-                for index, (photo, mask) in enumerate(items)
+                Plan(photo, mask, loaded, values, seed=seed, item=index, on_step=on_step or _ignore, keeper=keeper)
+                for index, ((photo, mask), seed) in enumerate(zip(items, seeds, strict=True))
             ]
             for plan in plans:
                 plan.timings["prepare"] = (time.perf_counter() - started) / len(plans)
-            _compute(loaded, plans)
+            with half_precision.computing(loaded):
+                _compute(loaded, plans)
             return [plan.finish(loaded) for plan in plans]
 
     def working_side(self, model: str) -> int | None:
@@ -143,6 +155,10 @@ class Engine:
         return self._load(get_entry(model)).working_side
 
     def _load(self, entry: ModelEntry) -> FillModel:
+        model = self._cached(entry)
+        return model if self.largest_crop is None else SmallerCrops(model, self.largest_crop)
+
+    def _cached(self, entry: ModelEntry) -> FillModel:
         def load() -> FillModel:
             device = resolve_device(self.device) if entry.needs_torch else "cpu"
             module, name = entry.factory.split(":")
@@ -150,12 +166,13 @@ class Engine:
             return factory(entry, device)
 
         model = self.models.get(entry.key, load)
-        return model if self.largest_crop is None else SmallerCrops(model, self.largest_crop)
+        half_precision.settle(model, self.precision)
+        return model
 
     def _refined(self, model: FillModel) -> FillModel:
-        """`model`, with T-MAD's patch network after it."""
+        """`model`, with T-MAD's patch network after it, which lies among the loaded models like any other."""
         refinement = importlib.import_module("inpainting.models.refine")
-        refined: FillModel = refinement.with_refinement(model, resolve_device(self.device))
+        refined: FillModel = refinement.with_refinement(model, self._cached(get_entry(REFINER)))
         return refined
 
 
@@ -175,16 +192,7 @@ def _ignore(_progress: Progress) -> None:
     return None
 
 
-def _unchanged(photo: Photo, mask: BoolMask) -> Result:
-    return Result(
-        photo=photo,
-        proof=prove(photo.pixels, photo.pixels, mask).as_dict(),
-        timings={"prepare": 0.0, "compute": 0.0, "paste": 0.0},
-        notes={"crops": 0},
-    )
-
-
-def _compute(model: FillModel, plans: Sequence[_Plan]) -> None:
+def _compute(model: FillModel, plans: Sequence[Plan]) -> None:
     """Run the model over all crops of all plans."""
     started = time.perf_counter()
     if len(plans) == 1:
@@ -200,208 +208,3 @@ def _compute(model: FillModel, plans: Sequence[_Plan]) -> None:
         plan.take(index, output, model)
     for plan in plans:
         plan.timings["compute"] = (time.perf_counter() - started) / len(plans)
-
-
-class _Plan:
-    """One photo on its way through a model."""
-
-    def __init__(
-        self,
-        photo: Photo,
-        mask: BoolMask,
-        model: FillModel,
-        params: Mapping[str, Any],
-        *,
-        seed: int,
-        item: int,
-        on_step: ProgressCallback,
-        keeper: Keeper | None = None,
-    ) -> None:
-        self.photo, self.mask, self._seed, self._item, self._on_step = photo, mask, seed, item, on_step
-        self.timings = {"prepare": 0.0, "compute": 0.0, "paste": 0.0}
-        self._keeper = keeper
-        self._resumed = self._fraction = 0.0 if keeper is None else keeper.found.fraction
-        self._outputs: dict[int, FillOutput] = {}
-        self._source_patch: dict[int, int] = {}
-        self._wants_sources = bool(params.get(SOURCES.name))
-        self._tell(Step("Preparing" if self._resumed == 0.0 else "Taking up where it stopped", 0.0), 0.0)
-        self.groups: list[HoleGroup] = group_holes(mask, min_side=model.context_side)
-        self.working: list[WorkingCrop] = [
-            make_working_crop(photo.color_pixels[group.crop.slices], mask[group.crop.slices], model.working_side)
-            for group in self.groups
-        ]
-        self.inputs = [
-            FillInput(
-                image=crop.image.copy(),
-                mask=crop.mask.copy(),
-                params=params,
-                seed=(seed + index) & _MAX_SEED,
-                on_step=self._listener(index, model),
-            )
-            for index, crop in enumerate(self.working)
-        ]
-        if keeper is not None:
-            self._take_up(keeper)
-
-    def _take_up(self, keeper: Keeper) -> None:
-        """Continue what `keeper` has found, and let it hear how the model gets on."""
-        for index, job in enumerate(self.inputs):
-            job.keep = self._offerer(index, keeper)
-            if index == keeper.found.crop:
-                job.resume = keeper.found.model
-        for index, crop in keeper.found.finished.items():
-            working = self.working[index]
-            image = working.image.copy()
-            image[working.mask] = crop.pixels
-            sources = None
-            if crop.sources is not None:
-                sources = np.full((*working.mask.shape, 2), -1, np.int32)
-                sources[working.mask] = crop.sources
-            self._outputs[index] = FillOutput(image, sources=sources, notes=dict(crop.notes))
-            self._source_patch[index] = crop.source_patch
-
-    def _offerer(self, index: int, keeper: Keeper) -> Callable[[MakeState], None]:
-        return lambda make: keeper.offer(index, make, self._fraction)
-
-    def unfinished(self) -> list[tuple[int, FillInput]]:
-        """The crops that are still to be filled, with their numbers."""
-        return [(index, job) for index, job in enumerate(self.inputs) if index not in self._outputs]
-
-    @contextmanager
-    def kept_when_stopped(self) -> Iterator[None]:
-        """Puts by what the model has reached when it is stopped within."""
-        try:
-            yield
-        except Cancelled:
-            if self._keeper is not None:
-                self._keeper.flush(self._fraction)
-            raise
-
-    def take(self, index: int, output: FillOutput, model: FillModel) -> None:
-        """Accept the model's output for crop `index`: check it, find where its detail comes from."""
-        crop = self.working[index]
-        image = np.asarray(output.image, dtype=np.float32)
-        if image.shape != crop.image.shape:
-            raise FillError(f"{model.entry.title} returned a picture of the wrong size ({image.shape}).")
-        if not np.isfinite(image[crop.mask]).all():
-            raise FillError(f"{model.entry.title} produced values that are not numbers, so the result was thrown away.")
-        sources = output.sources
-        patch = output.source_patch
-        if sources is None and self._looks_for_sources(index, model):
-            patch = PATCH
-            sources = find_sources(
-                crop.composite(image),
-                crop.mask,
-                seed=self.inputs[index].seed,
-                on_round=lambda part: self._tell(
-                    Step("Finding fine detail" if crop.is_reduced else "Finding where it came from", 1.0),
-                    self._within(index, _MODEL_SHARE_WITH_MATCHING + (1 - _MODEL_SHARE_WITH_MATCHING) * part),
-                ),
-            )
-        self._outputs[index] = replace(output, image=image, sources=sources)
-        self._source_patch[index] = patch
-        if self._keeper is not None and len(self.working) > 1:
-            kept = None if sources is None else sources[crop.mask]
-            self._keeper.finish(
-                index, FinishedCrop(image[crop.mask], kept, patch, output.notes), self._within(index, 1.0)
-            )
-
-    def _looks_for_sources(self, index: int, model: FillModel) -> bool:
-        """Whether sources that the model does not report are looked for: to take detail from, or because asked to."""
-        return model.match_detail and (self._wants_sources or self.working[index].is_reduced)
-
-    def finish(self, model: FillModel) -> Result:
-        """Bring everything back to the photo's scale, paste it and prove that nothing else changed."""
-        if not self.groups:
-            return _unchanged(self.photo, self.mask)
-        started = time.perf_counter()
-        pixels = self.photo.pixels.copy()
-        overlays: list[PlacedOverlay] = []
-        sources: list[SourceMap] = []
-        notes: dict[str, Any] = {"crops": len(self.groups)}
-        if self._resumed:
-            notes["resumed_at"] = round(self._resumed, 3)
-        for index, group in enumerate(self.groups):
-            output, crop = self._outputs[index], self.working[index]
-            detail = None
-            if crop.is_reduced and output.sources is not None:
-                detail = DetailSource.from_sources(output.sources, self._source_patch[index])
-            unknown = self.mask[group.crop.slices]
-            paste_fill(pixels, self.photo, group, unknown, crop, output.image, detail, self._paste_listener(index))
-            overlays += [PlacedOverlay(each.name, each.title, each.image, group.crop) for each in output.overlays]
-            if output.sources is not None:
-                patch = max(1, round(self._source_patch[index] * crop.scale_y))
-                sources.append(SourceMap(group.crop, _to_photo_coordinates(output.sources, crop, group), patch))
-            notes |= output.notes
-        largest = max(self.working, key=lambda crop: crop.scale_y)
-        if largest.is_reduced:
-            notes["scale"] = round(1.0 / largest.scale_y, 4)
-        proof = prove(self.photo.pixels, pixels, self.mask)
-        if proof.changed_pixels:
-            raise FillError("Pixels outside the mask would have changed, so the result was thrown away.")
-        self.timings["paste"] = time.perf_counter() - started
-        self._tell(Step("Done", 1.0), 1.0)
-        photo = replace(self.photo, pixels=pixels)
-        return Result(photo, proof.as_dict(), self.timings, overlays, sources, notes)
-
-    def _within(self, index: int, part: float) -> float:
-        """The fraction of the whole when `part` of crop `index` is done; crops count by their pixels."""
-        sizes = [crop.mask.size for crop in self.working]
-        done = (sum(sizes[:index]) + sizes[index] * min(max(part, 0.0), 1.0)) / sum(sizes)
-        return _PREPARED + (_COMPUTED - _PREPARED) * done
-
-    def _listener(self, index: int, model: FillModel) -> Callable[[Step], None]:
-        matching = self._looks_for_sources(index, model)
-        share = _MODEL_SHARE_WITH_MATCHING if matching else 1.0
-
-        def listen(step: Step) -> None:
-            stage = step.stage
-            if len(self.working) > 1:
-                stage = f"Area {index + 1} of {len(self.working)}: {stage}"
-            self._tell(replace(step, stage=stage), self._within(index, step.fraction * share), index)
-
-        return listen
-
-    def _paste_listener(self, index: int) -> Callable[[float], None]:
-        def listen(share: float) -> None:
-            done = (index + share) / len(self.groups)
-            self._tell(Step("Putting it into the photo", 1.0), _COMPUTED + (1.0 - _COMPUTED) * done)
-
-        return listen
-
-    def _tell(self, step: Step, fraction: float, index: int | None = None) -> None:
-        self._fraction = max(self._fraction, fraction)
-        preview = step.preview
-
-        def render(max_side: int) -> LivePreview | None:
-            shown = [self._shown(done, output.image) for done, output in self._outputs.items() if done != index]
-            if preview is not None and index is not None:
-                shown.append(self._shown(index, preview))
-            return render_crops(shown, self.photo.icc, max_side) if shown else None
-
-        self._on_step(
-            Progress(
-                stage=step.stage,
-                fraction=self._fraction,
-                steps_done=step.steps_done,
-                steps_total=step.steps_total,
-                losses=step.losses,
-                item=self._item,
-                resumed=self._resumed,
-                render=render,
-            )
-        )
-
-    def _shown(self, index: int, image: NDArray[np.float32]) -> ShownCrop:
-        return ShownCrop(self.groups[index].crop, self.groups[index].mask, image)
-
-
-def _to_photo_coordinates(sources: NDArray[np.int32], crop: WorkingCrop, group: HoleGroup) -> NDArray[np.int32]:
-    """(h, w, 2): the same map with (y, x) in photo pixels; -1 stays."""
-    scale = np.array([crop.scale_y, crop.scale_x])
-    corner = np.array([group.crop.top, group.crop.left])
-    # Only the hole has sources: a whole crop in double precision would be a gigabyte for a large photo.
-    has_one = sources[..., 0] >= 0
-    mapped = np.full_like(sources, -1)
-    mapped[has_one] = np.floor((sources[has_one] + 0.5) * scale) + corner
-    return mapped

@@ -64,6 +64,8 @@ class SmallerCrops(FillModel):
         self.working_side = side if inner.working_side is None else min(side, inner.working_side)
         self.context_side = min(side, inner.context_side)
         self.match_detail = inner.match_detail
+        self.useful_batch = inner.useful_batch
+        self.precision = inner.precision
 
     def fill(self, job: FillInput) -> FillOutput:
         """What the model makes of the smaller crop."""

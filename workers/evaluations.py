@@ -54,7 +54,8 @@ class EvaluationRunner:
     """One process's share in evaluations; it uses the engine that fills photos."""
 
     def __init__(self, engine: Engine, worker: str, device: str) -> None:
-        self._engine, self._worker, self._device = engine, worker, device
+        # The same numbers as on the command line, on whatever worker.
+        self._engine, self._worker, self._device = engine.in_single_precision(), worker, device
         self._viewer: Viewer | None = None
 
     def run_next(self) -> Unit | None:

@@ -9,15 +9,16 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 from billiard.process import current_process
 
 from inpainting.catalog import offered
+from inpainting.half_precision import Wanted
 from inpainting.imaging import Photo, decode, encode
 from inpainting.selection import abilities
-from webapp.settings.env import env_bool, env_int, env_str
+from webapp.settings.env import env_bool, env_choice, env_int, env_str
 from workers.devices import assign_card
 
 if TYPE_CHECKING:
@@ -50,7 +51,11 @@ def set_up(node: str, queues: Sequence[str]) -> None:
         from workers.runner import Runner
         from workers.supervisor import Supervisor
 
-        engine = Engine(device=env_str("WORKER_DEVICE", "auto"), model_memory=_model_memory())
+        engine = Engine(
+            device=env_str("WORKER_DEVICE", "auto"),
+            model_memory=_model_memory(),
+            precision=env_choice("WORKER_PRECISION", "auto", get_args(Wanted)),
+        )
         if env_bool("WORKER_WARM_UP", True):
             _warm_up(engine)
         supervisor = Supervisor(
@@ -61,7 +66,12 @@ def set_up(node: str, queues: Sequence[str]) -> None:
             holds=lambda: holdings(engine),
         )
         supervisor.start()
-        _runner = Runner(engine, supervisor, cpu=lambda: Engine(device="cpu", model_memory=_model_memory()))
+        _runner = Runner(
+            engine,
+            supervisor,
+            cpu=lambda: Engine(device="cpu", model_memory=_model_memory()),
+            batch=env_int("WORKER_BATCH", 0, minimum=0, maximum=64) or None,
+        )
         _supervisor = supervisor
         _evaluator = EvaluationRunner(engine, supervisor.name, resolve_device(engine.device))
     except Exception:  # Celery would log it and let the process take jobs all the same

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _PREVIEW_SIDE = 512
 _LEAST_BETWEEN_PREVIEWS = 0.5  # seconds
-_PREVIEW_SHARE = 0.1
+PREVIEW_SHARE = 0.1
 """Previews may cost at most this share of the time."""
 _TOO_EARLY_TO_TELL = 0.02
 _SMOOTHING = 0.3
@@ -27,8 +27,10 @@ _SMOOTHING = 0.3
 class Reporter:
     """The `on_step` of one attempt."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, watch: Watch, *, preview_share: float = PREVIEW_SHARE) -> None:
+        """Making previews takes at most `preview_share` of the time."""
         self._watch = watch
+        self._preview_share = preview_share
         self._seq = 0
         self._next_message = 0.0
         self._next_preview = 0.0
@@ -88,7 +90,7 @@ class Reporter:
         if previews.publish_preview(job.pk, number, file.getvalue(), box):
             self._preview = (number, box)
         cost = time.monotonic() - began
-        self._next_preview = began + max(_LEAST_BETWEEN_PREVIEWS, cost / _PREVIEW_SHARE)
+        self._next_preview = began + max(_LEAST_BETWEEN_PREVIEWS, cost / self._preview_share)
 
     def _estimate(self, progress: Progress, now: float) -> None:
         """Seconds left if the rest goes as this attempt's part did, smoothed so that the number does not jump about."""

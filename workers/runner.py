@@ -5,20 +5,19 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from django.db import connection, transaction
 
-from inpainting.imaging import Photo, decode, decode_mask, encode
+from inpainting.imaging import Photo, encode
 from inpainting.models.base import BoolMask, Cancelled
 from inpainting.results import Progress
 from inpainting.selection import Kind, select
 from webapp.jobs import claims, states
-from webapp.jobs.checkpoints import JobCheckpoint
 from webapp.jobs.models import Job
 from webapp.photos import services as photos
 from webapp.photos.files import new_files
@@ -30,6 +29,8 @@ from workers.memory import Fallbacks
 from workers.progress import Reporter
 from workers.rest import rest_while_drained
 from workers.supervisor import Supervisor, Watch, settle
+from workers.task import Clock, Task, Timings
+from workers.together import companions, fill_together
 from workers.trouble import DATABASE_AWAY, Failure, explain, patiently
 
 if TYPE_CHECKING:
@@ -37,41 +38,67 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-Timings = dict[str, float]
-
 
 class Runner:
-    """One process's engine and supervisor. Runs one job at a time, in the thread that calls it."""
+    """One process's engine and supervisor. Runs one job at a time, or a few alike together, in the calling thread."""
 
-    def __init__(self, engine: Engine, supervisor: Supervisor, *, cpu: Callable[[], Engine] | None = None) -> None:
-        """`cpu` makes the engine that stands in when a graphics card's memory does not suffice."""
+    def __init__(
+        self,
+        engine: Engine,
+        supervisor: Supervisor,
+        *,
+        cpu: Callable[[], Engine] | None = None,
+        batch: int | None = None,
+    ) -> None:
+        """`cpu` makes the engine that stands in when a graphics card's memory does not suffice.
+
+        `batch` is how many crops are computed together with models that can: 1 for one by one, None for as many as
+        each model is worth on this device.
+        """
+        self._engine = engine
         self._engines = Fallbacks(engine, cpu or (lambda: engine))
         self._supervisor = supervisor
+        self._batch = batch
         self._helper = ThreadPoolExecutor(max_workers=1, thread_name_prefix="display")
         self._free_since = time.monotonic()
 
     def run_next(self, queue: str) -> Job | None:
-        """Claim the next job of `queue` and run it to its end; None when nothing waits there or the worker rests."""
+        """Claim the next job of `queue` and run it to its end; None when nothing waits there or the worker rests.
+
+        Jobs that are alike and wait too may be taken along; of several the first is returned.
+        """
         if not rest_while_drained(self._supervisor.name):
             return None
         job = claims.claim_next(queue, worker=self._supervisor.name)
         if job is None:
             return None
+        idle = time.monotonic() - self._free_since
         try:
-            with about_job(job.pk):
-                self._run(job, _waiting_times(job, idle=time.monotonic() - self._free_since))
+            with about_job(job.pk), self._supervisor.watching(job) as watch:
+                alike = companions(job, self._engine, batch=self._batch, worker=self._supervisor.name)
+                tasks = [Task(each, idle=idle) for each in (watch, *self._supervisor.join(alike))]
+                if alike:
+                    self._run_together(tasks)
+                else:
+                    self._run(tasks[0], self._fill_and_store)
         finally:
             self._free_since = time.monotonic()
         return job
 
-    def _run(self, job: Job, timings: Timings) -> None:
-        checkpoint = JobCheckpoint(job.pk)
-        with self._supervisor.watching(job) as watch:
+    def _run(self, task: Task, do: Callable[[Task], None]) -> None:
+        """Do what is left of one job, and be done with it."""
+        self._settled(task, do)
+        self._supervisor.let_go(task.watch)
+        if task.checkpoint.is_used:
+            _forget_when_ended(task)
+
+    def _settled(self, task: Task, do: Callable[[Task], None]) -> bool:
+        """Do a part of one job; False when it ended otherwise, which is settled then."""
+        job, watch = task.job, task.watch
+        with about_job(job.pk):
             try:
-                if job.is_fill:
-                    self._fill_and_store(watch, checkpoint, timings)
-                else:
-                    _select_and_store(watch, timings)
+                do(task)
+                return True
             except Cancelled:
                 settle(watch)
             except states.Lost:
@@ -83,19 +110,39 @@ class Runner:
                 if failure.for_staff:
                     logger.exception("Job %s failed: %s.", job.pk, failure.code)
                 _fail(watch, failure, traceback.format_exc() if failure.for_staff else "")
-        if checkpoint.is_used:
-            _forget_when_ended(checkpoint, job)
+        return False
 
-    def _fill_and_store(self, watch: Watch, checkpoint: JobCheckpoint, timings: Timings) -> None:
-        job = watch.job
-        clock = _Clock(timings)
-        source, hole = patiently(watch, lambda: (photos.read_version(job.source), photos.read_mask(job.mask)))
-        clock.lap("read")
-        photo = decode(source)
-        mask = decode_mask(hole, width=photo.width, height=photo.height)
-        clock.lap("decode")
-        report = Reporter(watch)
-        result = self._engines.fill(
+    def _run_together(self, tasks: Sequence[Task]) -> None:
+        """Fill several at once and store each; should that fail, each is filled by itself, as if it had come alone."""
+        ready = []
+        for task in tasks:
+            if self._settled(task, Task.read):
+                ready.append(task)
+            else:
+                self._supervisor.let_go(task.watch)
+        results = fill_together(self._engine, self._supervisor, ready)
+        for task in ready:
+            if task.watch.stop is not None:
+                if self._supervisor.let_go(task.watch):
+                    settle(task.watch)
+            elif task.job.pk in results:
+                self._run(task, partial(self._store, result=results[task.job.pk]))
+            else:
+                task.watch.started = time.monotonic()  # its neighbours' time is not its own
+                self._run(task, self._fill_and_store)
+
+    def _fill_and_store(self, task: Task) -> None:
+        if not task.job.is_fill:
+            _select_and_store(task)
+            return
+        if not task.is_read:
+            task.read()
+        self._store(task, self._fill(task))
+
+    def _fill(self, task: Task) -> Result:
+        job, photo, mask = task.job, task.photo, task.mask
+        report = Reporter(task.watch)
+        return self._engines.fill(
             lambda engine: engine.fill(
                 photo,
                 mask,
@@ -103,22 +150,24 @@ class Runner:
                 params=job.params,
                 seed=job.seed,
                 on_step=report,
-                checkpoint=checkpoint,
+                checkpoint=task.checkpoint,
             ),
             model=job.model,
             photo_side=max(photo.width, photo.height),
         )
-        timings.update(result.timings)
-        clock.skip()
+
+    def _store(self, task: Task, result: Result) -> None:
+        task.timings.update(result.timings)
+        task.clock.skip()
         # All of them let go of the interpreter's lock, so on two cores the second one is free.
         display = self._helper.submit(render, result.photo, "display")
         overlays = self._helper.submit(packed_overlays, result.overlays)
         sources = self._helper.submit(packed_sources, result.sources)
         png = encode(result.photo, "PNG")
-        clock.lap("encode")
+        task.clock.lap("encode")
         files = _Files(png, display.result(), overlays.result(), sources.result())
-        clock.lap("pack")
-        patiently(watch, lambda: _store(watch, result, files, timings, clock))
+        task.clock.lap("pack")
+        patiently(task.watch, lambda: _store(task.watch, result, files, task.timings, task.clock))
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +180,7 @@ class _Files:
     sources: list[NewSourceMap]
 
 
-def _store(watch: Watch, result: Result, files: _Files, timings: Timings, clock: _Clock) -> None:
+def _store(watch: Watch, result: Result, files: _Files, timings: Timings, clock: Clock) -> None:
     """The result's version and the job's success, both or neither; raises `Lost` when the job is no longer ours."""
     job = watch.job
     photo: Photo = result.photo
@@ -156,61 +205,23 @@ def _store(watch: Watch, result: Result, files: _Files, timings: Timings, clock:
         states.succeed(job, result_id=version.pk, timings=timings)
 
 
-def _select_and_store(watch: Watch, timings: Timings) -> None:
+def _select_and_store(task: Task) -> None:
     """Make a mask from the job's stroke; it and the job's success, both or neither."""
-    job = watch.job
-    clock = _Clock(timings)
-    source, stroke = patiently(watch, lambda: (photos.read_version(job.source), photos.read_mask(job.mask)))
-    clock.lap("read")
-    photo = decode(source)
-    hint = decode_mask(stroke, width=photo.width, height=photo.height)
-    clock.lap("decode")
+    job, watch = task.job, task.watch
+    task.read()
     kind: Kind = "text" if job.kind == Job.Kind.SELECT_TEXT else "object"
     report = Reporter(watch)
-    mask = select(photo, hint, kind, on_round=lambda stage, fraction: report(Progress(stage, fraction)))
-    clock.lap("compute")
-    patiently(watch, lambda: _store_selection(job, mask, timings, clock))
+    mask = select(task.photo, task.mask, kind, on_round=lambda stage, fraction: report(Progress(stage, fraction)))
+    task.clock.lap("compute")
+    patiently(watch, lambda: _store_selection(job, mask, task.timings, task.clock))
 
 
-def _store_selection(job: Job, mask: BoolMask, timings: Timings, clock: _Clock) -> None:
+def _store_selection(job: Job, mask: BoolMask, timings: Timings, clock: Clock) -> None:
     """The selected mask and the job's success, both or neither."""
     with new_files(), transaction.atomic():
         selection = photos.keep_mask(job.source, mask)
         clock.lap("store")
         states.succeed(job, selection_id=selection.pk, timings=timings)
-
-
-class _Clock:
-    """Notes how long each part took."""
-
-    def __init__(self, timings: Timings) -> None:
-        self._timings = timings
-        self._last = time.perf_counter()
-
-    def lap(self, name: str) -> None:
-        """What passed since the last lap is called `name`."""
-        now = time.perf_counter()
-        self._timings[name] = round(now - self._last, 4)
-        self._last = now
-
-    def skip(self) -> None:
-        """What passed since the last lap was measured by somebody else."""
-        self._last = time.perf_counter()
-
-
-def _waiting_times(job: Job, *, idle: float) -> Timings:
-    """What passed before the run: waiting for this process to be free, and getting the job to the free process.
-
-    The process has been free for `idle` seconds. Moments are the database's: the clock here may tell another time.
-    """
-    if job.queued_at is None or job.started_at is None:
-        return {}
-    ready = max(job.queued_at, job.started_at - timedelta(seconds=idle))
-    zero = timedelta(0)
-    return {
-        "queue_wait": max(zero, ready - job.queued_at).total_seconds(),
-        "dispatch": max(zero, job.started_at - ready).total_seconds(),
-    }
 
 
 def _fail(watch: Watch, failure: Failure, details: str) -> None:
@@ -234,11 +245,11 @@ def _leave_to_the_sweep(job: Job) -> None:
     connection.close()
 
 
-def _forget_when_ended(checkpoint: JobCheckpoint, job: Job) -> None:
+def _forget_when_ended(task: Task) -> None:
     """Drop what the job had reached, unless another attempt is to go on from there."""
     try:
-        if not Job.objects.active().filter(pk=job.pk).exists():
-            checkpoint.forget()
+        if not Job.objects.active().filter(pk=task.job.pk).exists():
+            task.checkpoint.forget()
     except DATABASE_AWAY:
-        logger.info("What job %s had reached stays until its lifetime is over: the database is away.", job.pk)
+        logger.info("What job %s had reached stays until its lifetime is over: the database is away.", task.job.pk)
         connection.close()

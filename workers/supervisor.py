@@ -3,6 +3,9 @@
 A model may sit in one long call of native code that nothing interrupts. So the thread first asks (`Watch.stop`, which
 the model's next step turns into `Cancelled`), and when that is not heard within a short grace it settles the job's
 row itself and ends the whole process; the pool then starts a fresh one.
+
+Jobs that are computed together are watched each on its own. As long as one of them may go on, the others are let go
+without disturbing it.
 """
 
 from __future__ import annotations
@@ -41,7 +44,7 @@ class Stop(enum.Enum):
     TOO_LONG = "too long"
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Watch:
     """One running attempt under supervision."""
 
@@ -84,7 +87,7 @@ class Supervisor:
         self._device = device
         self._queues = queues
         self._lock = threading.Lock()
-        self._watch: Watch | None = None
+        self._watches: list[Watch] = []
         self._ended = threading.Event()
         self._seen_at = float("-inf")
         self._thread = threading.Thread(target=self._run, name="supervisor", daemon=True)
@@ -103,22 +106,35 @@ class Supervisor:
     @contextmanager
     def watching(self, job: Job) -> Iterator[Watch]:
         """Supervise `job` while the block runs."""
-        watch = Watch(job)
-        with self._lock:
-            self._watch = watch
+        (watch,) = self.join([job])
         try:
             yield watch
         finally:
             with self._lock:
-                self._watch = None
+                self._watches = []
+
+    def join(self, jobs: Sequence[Job]) -> list[Watch]:
+        """Supervise these too, until the block of `watching` ends."""
+        watches = [Watch(job) for job in jobs]
+        with self._lock:
+            self._watches = [*self._watches, *watches]
+        return watches
+
+    def let_go(self, watch: Watch) -> bool:
+        """Supervise one no longer; False when somebody else has let it go already, and settles it."""
+        with self._lock:
+            if watch not in self._watches:
+                return False
+            self._watches = [each for each in self._watches if each is not watch]
+            return True
 
     def _run(self) -> None:
         while not self._ended.wait(settings.JOBS.poll):
             try:
                 with self._lock:
-                    watch = self._watch
+                    watches = self._watches
                 self._sign_of_life()
-                if watch is not None:
+                for watch in watches:
                     self._look_after(watch)
             except Exception:
                 # Most likely the database is away or starting anew. Without this thread the process would count as
@@ -147,7 +163,7 @@ class Supervisor:
             watch.stop = self._reason_to_stop(watch)
             watch.asked_at = time.monotonic()
         elif time.monotonic() - watch.asked_at > settings.JOBS.stop_grace:
-            self._end_process(watch)
+            self._give_up(watch)
 
     def _reason_to_stop(self, watch: Watch) -> Stop | None:
         now = time.monotonic()
@@ -168,13 +184,21 @@ class Supervisor:
             return None
         return Stop.CANCELLED if rows.filter(status=Job.Status.CANCELLED).exists() else Stop.TAKEN_BACK
 
-    def _end_process(self, watch: Watch) -> None:
-        """The model does not listen: settle the row, then end this process in the middle of its work."""
+    def _give_up(self, watch: Watch) -> None:
+        """The model does not listen: settle the row, then end this process in the middle of its work.
+
+        Unless it works for others too: then only this one is let go, and its result will be dropped.
+        """
         with self._lock:
-            if self._watch is not watch:
+            if watch not in self._watches:
                 return  # it listened just now
+            if any(each.stop is None for each in self._watches):
+                self._watches = [each for each in self._watches if each is not watch]
+                settle(watch)
+                return
             logger.warning("%s did not stop when asked (%s); this process ends.", watch.job, watch.stop)
-            settle(watch)
+            for each in self._watches:
+                settle(each)
             WorkerSeen.objects.filter(name=self.name).delete()
             postman().flush(0.5)
             os.kill(os.getpid(), signal.SIGKILL)

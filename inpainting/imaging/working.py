@@ -45,6 +45,12 @@ def to_unit_rgb(pixels: Pixels) -> FloatImage:
     return scaled if pixels.shape[2] == 3 else np.repeat(scaled, 3, axis=2)
 
 
+def working_size(height: int, width: int, max_side: int | None) -> tuple[int, int]:
+    """(height, width) of a crop brought down to a long side of at most `max_side`."""
+    factor = 1.0 if max_side is None else max(height, width) / max_side
+    return (height, width) if factor <= 1.0 else (max(1, round(height / factor)), max(1, round(width / factor)))
+
+
 def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -> WorkingCrop:
     """Bring a crop (H, W, 1 or 3) with its `unknown` mask (H, W) to a long side of at most `max_side`.
 
@@ -53,12 +59,12 @@ def make_working_crop(pixels: Pixels, unknown: BoolMask, max_side: int | None) -
     known when at least half of it is, or, in the extreme, any of it, averaged over its known pixels.
     """
     height, width = unknown.shape
-    factor = 1.0 if max_side is None else max(height, width) / max_side
-    if factor <= 1.0:
+    rows, columns = working_size(height, width, max_side)
+    if (rows, columns) == (height, width):
         image = to_unit_rgb(pixels)
         image[unknown] = 0.0
         return WorkingCrop(image=image, mask=unknown.copy(), scale_y=1.0, scale_x=1.0)
-    size = (max(1, round(width / factor)), max(1, round(height / factor)))
+    size = (columns, rows)
     blanked = np.where(unknown[..., np.newaxis], pixels.dtype.type(0), pixels)
     small = cv2.resize(blanked, size, interpolation=cv2.INTER_AREA).reshape(size[1], size[0], -1)
     image = to_unit_rgb(small)  # type: ignore[arg-type]  # cv2 keeps the data type

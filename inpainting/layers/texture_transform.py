@@ -13,7 +13,7 @@ Both patch sizes share one grid: half-resolution pixel (r, c) is the centre (2r,
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import torch
@@ -59,6 +59,12 @@ class Search:
     random_keys: int = 256
     seed: int = 0
     budget_bytes: int | None = None
+    seeds: tuple[int, ...] = ()
+    """One for each sample of a batch, in place of `seed`."""
+
+    def of_sample(self, number: int) -> Search:
+        """The search for one sample, which is the same whatever batch the sample is part of."""
+        return replace(self, seed=self.seeds[number], seeds=()) if self.seeds else self
 
     def propagates(self, queries: int, keys: int, width: int, device: torch.device) -> bool:
         """Whether a search of this size should start from the coarser level."""
@@ -171,7 +177,7 @@ def find_level_match(
                 at = queries[sample].nonzero().squeeze(1)
                 pool = keys[sample].nonzero().squeeze(1)
                 guide = None if coarser is None else coarser.sources[sample]
-                sources[sample, at] = _search(q[sample], p[sample], at, pool, guide, search)
+                sources[sample, at] = _search(q[sample], p[sample], at, pool, guide, search.of_sample(sample))
     similarity = matched_cosines(q, p, queries, sources).clamp(0.0, 1.0)
     grid = has_keys.to(q.dtype)[:, None].repeat(1, rows * columns).masked_scatter(queries, similarity.to(q.dtype))
     ratio = F.interpolate(grid.view(batch, 1, rows, columns), scale_factor=2, mode="nearest")[..., :height, :width]

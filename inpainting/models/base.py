@@ -5,7 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,8 @@ FloatImage = NDArray[np.float32]
 """(H, W, 3), RGB, sRGB values as stored, in [0, 1]."""
 BoolMask = NDArray[np.bool_]
 """(H, W), True in the hole."""
+Precision = Literal["fp32", "bf16", "fp16"]
+"""IEEE single precision, bfloat16, IEEE half precision."""
 
 
 class Cancelled(Exception):
@@ -111,6 +114,15 @@ class FillModel(ABC):
     match_detail: bool = False
     """When a reduced crop's result comes without `sources`, look for matching patches and take fine detail from them.
     For models whose output resembles the known region closely (copied patches), not for smooth fills."""
+    useful_batch: Mapping[str, int] = MappingProxyType({})
+    """How many crops are worth computing together, by type of device (``"cuda"``); 1 where nothing is said. Empty for
+    models that compute one crop after the other in any case."""
+    lower_precision: bool = False
+    """Whether it is a network that is run once, not optimised, so that 16-bit arithmetic may do for it."""
+    precision: Precision = "fp32"
+    """What its networks are computed in; `inpainting.half_precision` decides, and switches it on around a fill."""
+    differences: Mapping[str, float] = MappingProxyType({})
+    """How far its results are from single precision, by precision, as far as that was looked at."""
     resumable: bool = False
     """Whether the model calls `FillInput.keep` and goes on from `FillInput.resume`. States that do not fit it (another
     network than then) it ignores."""

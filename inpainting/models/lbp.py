@@ -7,6 +7,7 @@ attention". The networks are in `lbp_networks`, their losses in `lbp_losses`.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,9 @@ class LBPFill(FillModel):
     Without a weights file the small networks are built with random weights from a fixed seed: callers see to it that
     an untrained model is used only on explicit request.
     """
+
+    useful_batch = MappingProxyType({"cuda": 8})
+    lower_precision = True
 
     def __init__(self, entry: ModelEntry, device: str = "cpu", *, network: LBPInpainter | None = None) -> None:
         super().__init__(entry, device)

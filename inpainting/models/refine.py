@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from functools import lru_cache
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from inpainting import half_precision
 from inpainting.catalog import REFINER, get_entry
 from inpainting.layers.blending import Tiling
 from inpainting.models.base import (
@@ -24,6 +26,7 @@ from inpainting.models.base import (
     StepCallback,
 )
 from inpainting.models.tmad.checkpoint import load_network
+from inpainting.models.tmad.fill import TMADFill
 from inpainting.models.tmad.overlays import memory_overlay, patch_sources, retrieved_overlay, to_bytes
 from inpainting.models.tmad.refiner import Image, PatchRefiner, RefineTask
 
@@ -31,24 +34,35 @@ INNER_SHARE = 0.85
 """Share of a fill's progress that belongs to the model whose result is refined."""
 
 
-def with_refinement(model: FillModel, device: str) -> FillModel:
-    """`model` followed by the shipped PSNet on `device`."""
-    return RefinedModel(model, shared_refiner(device))
+def with_refinement(model: FillModel, tmad: FillModel) -> FillModel:
+    """`model` followed by the PSNet of `tmad`, in the precision that was settled for it."""
+    if not isinstance(tmad, TMADFill):
+        raise TypeError(f"{tmad.entry.key} has no patch network to refine with.")
+    return RefinedModel(model, tmad.refiner, computing=lambda: half_precision.computing(tmad))
 
 
 @lru_cache(maxsize=2)
 def shared_refiner(device: str) -> PatchRefiner:
-    """The refiner on a device, loaded once a process."""
+    """The refiner on a device for `refine`, loaded once a process. The engine's is that of its T-MAD."""
     return PatchRefiner(load_network(get_entry(REFINER), device)[0])
 
 
 class RefinedModel(FillModel):
     """Another model whose results PSNet synthesises anew; to the engine it has that model's entry and habits."""
 
-    def __init__(self, inner: FillModel, refiner: PatchRefiner) -> None:
+    def __init__(
+        self,
+        inner: FillModel,
+        refiner: PatchRefiner,
+        *,
+        computing: Callable[[], AbstractContextManager[Any]] = nullcontext,
+    ) -> None:
+        """`computing` makes the context that the refinement is computed in; `inner` has its own."""
         super().__init__(inner.entry, str(refiner.device))
         self.inner = inner
         self.refiner = refiner
+        self._computing = computing
+        self.useful_batch = inner.useful_batch
         self.working_side = inner.working_side
         self.context_side = inner.context_side
         self.match_detail = inner.match_detail
@@ -61,14 +75,17 @@ class RefinedModel(FillModel):
     def fill_batch(self, jobs: Sequence[FillInput]) -> list[FillOutput]:
         """Fill several crops, then refine all of them together."""
         inner = [replace(job, on_step=_scaled(job.on_step)) for job in jobs]
-        outputs = self.inner.fill_batch(inner)
+        with half_precision.computing(self.inner):
+            outputs = self.inner.fill_batch(inner)
         images = [_tensors(job.image, job.mask, output.image) for job, output in zip(jobs, outputs, strict=True)]
         tasks = [
             RefineTask(composite.to(self.device), mask.to(self.device), job.seed, on_progress=_reporting(job))
             for job, (composite, mask) in zip(jobs, images, strict=True)
         ]
         patch = self.refiner.network.config.patch
-        for job, output, task, refined in zip(jobs, outputs, tasks, self.refiner.refine(tasks), strict=True):
+        with self._computing():
+            results = self.refiner.refine(tasks)
+        for job, output, task, refined in zip(jobs, outputs, tasks, results, strict=True):
             output.notes["refined"] = refined.refined
             if not refined.refined:
                 continue

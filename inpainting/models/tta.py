@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, get_args
 
 import numpy as np
@@ -194,6 +195,8 @@ class TTAFill(FillModel):
     """
 
     working_side = 512
+    useful_batch = MappingProxyType({"cuda": 8})
+    lower_precision = True
 
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         super().__init__(entry, device)
@@ -217,7 +220,7 @@ class TTAFill(FillModel):
         return self.fill_batch([job])[0]
 
     def fill_batch(self, jobs: Sequence[FillInput]) -> list[FillOutput]:
-        """Fill several crops; those of equal size, parameters and seed go through together.
+        """Fill several crops; those of equal size and parameters go through together.
 
         An `on_step` that raises stops them all.
         """
@@ -227,12 +230,12 @@ class TTAFill(FillModel):
             if job.mask.all():
                 raise FillError("The hole covers everything that is shown to TTA-Net, so there is nothing to go by.")
             if job.mask.any():
-                groups[job.mask.shape, job.params.get("search", "auto"), job.seed].append(number)
+                groups[job.mask.shape, job.params.get("search", "auto")].append(number)
             else:
                 job.on_step(Step("Nothing to fill", 1.0))
                 outputs[number] = FillOutput(job.image.copy())
-        for (_, mode, seed), numbers in groups.items():
-            search = Search(mode=mode, seed=seed)
+        for (_, mode), numbers in groups.items():
+            search = Search(mode=mode, seeds=tuple(jobs[number].seed for number in numbers))
             outputs.update(zip(numbers, self._fill_equal([jobs[number] for number in numbers], search), strict=True))
         return [outputs[number] for number in range(len(jobs))]
 

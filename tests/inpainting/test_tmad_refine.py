@@ -149,3 +149,14 @@ def test_catalogue_offers_refinement_once_the_weights_are_there(
         else:
             assert entry.parse_params({"refine": "psnet"})["refine"] == "psnet"
             assert entry.parse_params({})["refine"] == "none"
+
+
+@pytest.mark.usefixtures("trained")
+def test_the_refiner_counts_as_a_loaded_model_and_can_be_dropped() -> None:
+    pixels = np.rint(photo(80, 90) * 255).astype(np.uint8)
+    mask = box(80, 90, 30, 30, 50, 52)
+    engine = Engine("cpu", model_memory=1000)
+    engine.fill(Photo(pixels), mask, model="telea", params={"refine": "psnet"})
+    assert engine.models.sizes()["tmad"] > 1000
+    engine.fill(Photo(pixels), mask, model="telea")
+    assert list(engine.models.sizes()) == ["telea"]

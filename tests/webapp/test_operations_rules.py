@@ -205,7 +205,7 @@ def waiting(owner: int, seconds: float, *, created: float, queue: str = "batch",
 def test_the_queue_is_played_through_in_turns() -> None:
     a1, a2, a3 = (waiting(1, 10, created=at) for at in (1, 2, 3))
     b1 = waiting(2, 5, created=4)
-    times = play([a1, a2, a3, b1], [Hand(frozenset({"batch"}), 3.0, None)], {})
+    times = play([a1, a2, a3, b1], [Hand(frozenset({"batch"}), 3.0)], {})
     assert times == {a1.key: (3, 13), b1.key: (13, 18), a2.key: (18, 28), a3.key: (28, 38)}
 
 
@@ -214,20 +214,20 @@ def test_two_workers_priorities_and_queues() -> None:
     urgent = waiting(1, 10, created=2, priority=1)
     quick = waiting(2, 1, created=3, queue="interactive")
     both, batch = frozenset({"batch", "interactive"}), frozenset({"batch"})
-    times = play([late, urgent, quick], [Hand(both, 0.0, None), Hand(batch, 0.0, None)], {})
+    times = play([late, urgent, quick], [Hand(both, 0.0), Hand(batch, 0.0)], {})
     assert times == {quick.key: (0, 1), urgent.key: (0, 10), late.key: (1, 11)}
 
 
 def test_what_is_behind_the_unknown_is_unknown() -> None:
     unknown, behind = waiting(1, math.inf, created=1), waiting(1, 4, created=2)
-    hand = Hand(frozenset({"batch"}), 2.0, None)
+    hand = Hand(frozenset({"batch"}), 2.0)
     assert play([unknown, behind], [hand], {}) == {unknown.key: (2, math.inf), behind.key: (math.inf, math.inf)}
     assert play([behind], [], {}) == {}
 
 
 def test_the_running_limit_is_played_too() -> None:
     first, second = waiting(1, 10, created=1), waiting(1, 10, created=2)
-    hands = [Hand(frozenset({"batch"}), 0.0, None), Hand(frozenset({"batch"}), 0.0, None)]
+    hands = [Hand(frozenset({"batch"}), 0.0), Hand(frozenset({"batch"}), 0.0)]
     assert play([first, second], hands, {}, most_running=1)[second.key] == (10, 20)
     assert play([first, second], hands, {})[second.key] == (0, 10)
 
@@ -239,7 +239,7 @@ def test_the_plan_hands_out_jobs_in_the_order_of_the_claims(ada: User, bob: User
         Waiting(job.pk, job.owner_id, job.queue, job.priority, job.created_at.timestamp(), 1.0)
         for job in Job.objects.filter(pk__in=[job.pk for job in made])
     ]
-    played = play(rows, [Hand(frozenset({"batch"}), 0.0, None)], {})
+    played = play(rows, [Hand(frozenset({"batch"}), 0.0)], {})
     claimed = []
     while (job := claims.claim_next("batch", worker="w")) is not None:
         claimed.append(job.pk)

@@ -45,9 +45,8 @@ def unsaved_jobs(owner: User, number: int, **columns: Any) -> list[Job]:
             picture_id=version.picture_id,
             source=version,
             mask=mask,
-            model="telea",
             fingerprint=uuid.uuid4().hex,
-            **{"status": "queued", "queue": "batch", **columns},
+            **{"status": "queued", "queue": "batch", "model": "telea", **columns},
         )
         for _ in range(number)
     ]

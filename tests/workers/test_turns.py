@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
+import uuid
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from django.test import Client
@@ -18,7 +20,7 @@ from webapp.errors import Refusal
 from webapp.jobs import claims, states
 from webapp.jobs.limits import check_limits
 from webapp.jobs.models import Job
-from webapp.operations.estimates import Hand, Waiting, play
+from webapp.operations.estimates import Hand, Run, Waiting, play
 from webapp.operations.explain import why_waiting
 from webapp.operations.numbers import numbers
 from webapp.photos.models import Picture
@@ -104,7 +106,7 @@ def test_the_estimates_play_by_the_same_rules(user: User, other_user: User, team
         Waiting(job.pk, job.owner_id, "batch", 0, job.created_at.timestamp(), 1.0, weight=3 if job in made[:7] else 1)
         for job in Job.objects.filter(pk__in=[job.pk for job in made])
     ]
-    played = play(rows, [Hand(frozenset({"batch"}), 0.0, None)], {})
+    played = play(rows, [Hand(frozenset({"batch"}), 0.0)], {})
     claimed = []
     while (job := claims.claim_next("batch", worker="w")) is not None:
         claimed.append(job.pk)
@@ -126,6 +128,43 @@ def test_a_full_team_is_passed_over_and_its_members_own_jobs_are_not(
     ended = Job.objects.get(pk=first.pk)
     states.fail(ended, actor="w", code="test", message="No.")
     assert claims.claim_next("batch", worker="w") in (second, others)
+
+
+def test_the_estimates_know_the_limit_of_a_team(user: User, other_user: User, team: Team, settings: Settings) -> None:
+    """Three workers; the team may have one job running. Played, and claimed and ended in the order of the plan."""
+    settings.JOBS = replace(settings.JOBS, max_running_per_team=1)
+    made = [*jobs_for(user, 2, team), *jobs_for(user, 1), *jobs_for(other_user, 2, team), *jobs_for(other_user, 1)]
+    rows = [
+        Waiting(
+            job.pk, job.owner_id, "batch", 0, job.created_at.timestamp(), 10.0, 3 if job.picture.team_id else 1,
+            job.picture.team_id,
+        )
+        for job in Job.objects.filter(pk__in=[job.pk for job in made]).select_related("picture")
+    ]  # fmt: skip
+    hands = [Hand(frozenset({"batch"}), float(number)) for number in range(3)]
+    played = play(rows, hands, {}, most_of_team=1)
+    for_team = sorted(played[job.pk] for job in (*made[:2], *made[3:5]))
+    assert all(before[1] <= after[0] for before, after in pairwise(for_team)), "two of the team at a time"
+    assert played[made[2].pk][0] < 10, "a member's own job need not wait for the team's"
+    moves = sorted(
+        [(start, 1, key) for key, (start, _) in played.items()] + [(end, 0, key) for key, (_, end) in played.items()]
+    )
+    for _, is_start, key in moves:
+        if is_start:
+            assert (claimed := claims.claim_next("batch", worker="w")) is not None
+            assert claimed.pk == key
+        else:
+            states.fail(Job.objects.get(pk=key), actor="w", code="test", message="No.")
+
+
+def test_the_estimate_of_a_full_teams_job_waits_for_its_running_one(
+    user: User, other_user: User, team: Team, settings: Settings
+) -> None:
+    busy = Hand(frozenset({"batch"}), 50.0, (Run(user.pk, team.pk),))
+    free = Hand(frozenset({"batch"}), 0.0)
+    theirs = Waiting(uuid.uuid4(), other_user.pk, "batch", 0, 1.0, 5.0, team=team.pk)
+    assert play([theirs], [busy, free], {}, most_of_team=1) == {theirs.key: (50.0, 55.0)}
+    assert play([theirs], [busy, free], {}) == {theirs.key: (0.0, 5.0)}
 
 
 def test_a_team_can_have_so_many_unfinished_jobs(user: User, other_user: User, team: Team, settings: Settings) -> None:

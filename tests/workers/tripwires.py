@@ -72,10 +72,10 @@ def _after(stage: str, do: Callable[..., Any]) -> Callable[..., Any]:
 def _stretch_all(**kwargs: Any) -> None:
     """After the process was set up, which the signal's first receiver does."""
     from webapp.jobs import claims
-    from workers import progress, runner
+    from workers import progress, runner, task
 
     claims.claim_next = _after("claimed", claims.claim_next)
-    runner.decode = _before("decoding", runner.decode)
+    task.decode = _before("decoding", task.decode)
     progress.Reporter.__call__ = _before("computing", progress.Reporter.__call__)
     # Within the transaction: files are written and rows are not committed yet.
     runner.store_rendition = _before("storing", runner.store_rendition)

@@ -16,18 +16,23 @@ Two workers never get the same job: on PostgreSQL the row is locked with ``SKIP 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import math
+from collections.abc import Callable, Collection, Iterable
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 
 from webapp.jobs import states
 from webapp.jobs.models import Job
 from webapp.jobs.turns import Turn, turns
+from webapp.operations import fleet
 from webapp.teams.models import Team
+
+_LOOK_AT = 4
+"""Of waiting jobs that may be alike, so many are looked at for each that can be taken along."""
 
 
 def claim_next(queue: str, *, worker: str) -> Job | None:
@@ -37,6 +42,37 @@ def claim_next(queue: str, *, worker: str) -> Job | None:
     with transaction.atomic():
         job = _next_job(queue)
         return None if job is None else states.begin(job, worker=worker)
+
+
+def claim_alike(first: Job, *, worker: str, most: int, fits: Callable[[Job], bool]) -> list[Job]:
+    """Start up to `most` more jobs for `worker`, to be computed together with `first`, which it has just started.
+
+    They ask for the same model with the same parameters, and `fits` says yes to them. The order stays what it is:
+
+    - None is taken while something more urgent waits.
+    - Of each person only the job that is next for them is taken, people in turn, within all limits. Who is passed
+      over because theirs does not fit keeps the turn, and has it before those who were taken along.
+    - Of jobs that would fit, as many are left as other workers are free to start.
+
+    A job whose attempt ended without an outcome is not taken: if it was what killed its worker, it does so alone.
+    """
+    level = _waiting(first.queue).filter(priority=first.priority)
+    alike = level.filter(kind=first.kind, model=first.model, attempt=F("handed_back")).order_by("created_at", "pk")
+    found = [job for job in alike.select_related("source", "mask")[: _LOOK_AT * most] if job.params == first.params]
+    fitting = {job.pk for job in found if fits(job)}
+    share = math.ceil((len(fitting) + 1) / (_free_workers(first.queue) + 1)) if fitting else 1
+    taken: list[Job] = []
+    with transaction.atomic():
+        while len(taken) < min(most, share - 1):
+            if _waiting(first.queue).filter(priority__gt=first.priority).exists():
+                break
+            job = _next_at(level, full_teams(), among=fitting)
+            if job is None:
+                break
+            taken.append(states.begin(job, worker=worker, reason=f"taken along with job {first.pk}"))
+        if taken:
+            states.compute_together([first, *taken])
+    return taken
 
 
 def position(job: Job) -> int | None:
@@ -106,22 +142,33 @@ def _next_job(queue: str) -> Job | None:
     """The next job by policy that no other transaction is taking, locked where the database can."""
     full = full_teams()
     for priority in _waiting(queue).order_by("-priority").values_list("priority", flat=True).distinct():
-        level = _waiting(queue).filter(priority=priority)
-        if full:  # not `exclude`, which would also drop the jobs that are for no team
-            level = level.exclude(picture__team__isnull=False, picture__team__in=full)
-        job = _first_free(level, turns(level))
+        job = _next_at(_waiting(queue).filter(priority=priority), full)
         if job is not None:
             return job
     return None
 
 
-def _first_free(level: QuerySet[Job], in_turn: Iterable[Turn]) -> Job | None:
+def _next_at(level: QuerySet[Job], full: Collection[UUID], *, among: Collection[UUID] | None = None) -> Job | None:
+    """The next job of one priority; with `among`, only people whose next job is one of these have a turn."""
+    if full:  # not only `picture__team__in`, which would also drop the jobs that are for no team
+        level = level.exclude(picture__team__isnull=False, picture__team__in=full)
+    return _first_free(level, turns(level), among)
+
+
+def _free_workers(queue: str) -> int:
+    """How many processes could start a job of `queue` at this moment."""
+    return sum(each.job is None and queue in each.queues for each in fleet.working(fleet.workers()))
+
+
+def _first_free(level: QuerySet[Job], in_turn: Iterable[Turn], among: Collection[UUID] | None) -> Job | None:
     for turn in in_turn:
         if not _person_may_start(turn.owner):
             continue
         oldest = level.filter(owner=turn.owner).order_by("created_at", "pk")
         job = oldest.select_for_update(skip_locked=True, of=("self",)).first()
-        if job is not None and _team_may_start(job):
+        if job is None or (among is not None and job.pk not in among):
+            continue
+        if _team_may_start(job):
             return job
     return None
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from django.conf import settings
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from webapp.errors import Refusal
@@ -60,8 +61,7 @@ def _check_team(team: Team) -> None:
         return
     uses = ComputeUse.objects.filter(team=team, ended_at__gt=now - attempts.DAY).order_by("ended_at")
     rows = list(uses.values_list("ended_at", "seconds"))
-    started = active.filter(status=Job.Status.RUNNING, started_at__isnull=False).values_list("started_at", flat=True)
-    used = sum(seconds for _, seconds in rows) + sum(max(0.0, (now - at).total_seconds()) for at in started)
+    used = sum(seconds for _, seconds in rows) + _under_way(active, now)
     if used < most:
         return
     again = now + attempts.DAY
@@ -81,9 +81,16 @@ def _check_team(team: Team) -> None:
 def compute_used(owner: User) -> float:
     """Seconds that the person's jobs have run within the last 24 hours, those that run now included."""
     now = timezone.now()
-    running = Job.objects.filter(owner=owner, status=Job.Status.RUNNING, started_at__isnull=False)
-    under_way: float = sum((now - started).total_seconds() for started in running.values_list("started_at", flat=True))
-    return attempts.seconds_of_day(owner.pk, now) + max(0.0, under_way)
+    return attempts.seconds_of_day(owner.pk, now) + _under_way(Job.objects.filter(owner=owner), now)
+
+
+def _under_way(jobs: QuerySet[Job], now: datetime) -> float:
+    """Seconds that those of `jobs` have run which run now; of jobs computed together each has its share."""
+    seconds = 0.0
+    for started_at, together in jobs.filter(status=Job.Status.RUNNING).values_list("started_at", "together"):
+        if started_at is not None:
+            seconds += max(0.0, (now - started_at).total_seconds()) / together
+    return seconds
 
 
 def _hours(seconds: float) -> str:

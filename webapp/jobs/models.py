@@ -68,6 +68,9 @@ class Job(models.Model):
         default=0, help_text="Attempts given back unfinished by a worker told to stop; they do not count as failures."
     )
     worker = models.CharField(max_length=120, blank=True)
+    together = models.PositiveSmallIntegerField(
+        default=1, help_text="How many jobs its worker computes at once with it, itself included."
+    )
     error_code = models.CharField(max_length=40, blank=True)
     error = models.TextField(blank=True, help_text="A sentence for the person who asked.")
     traceback = models.TextField(blank=True, help_text="For staff.")

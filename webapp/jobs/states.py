@@ -12,6 +12,7 @@ the job's watchers are told, and a job that became ready gets a token.
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
@@ -55,21 +56,30 @@ def submit(job: Job, *, actor: str, review: bool = False) -> Job:
     return job
 
 
-def begin(job: Job, *, worker: str) -> Job:
-    """queued → running: `worker` starts the next attempt."""
+def begin(job: Job, *, worker: str, reason: str = "") -> Job:
+    """queued → running: `worker` starts the next attempt, on its own unless `compute_together` follows."""
     return _move(
         job,
         Status.RUNNING,
         only_from=(Status.QUEUED,),
         actor=worker,
+        reason=reason,
         attempt=job.attempt + 1,
         worker=worker,
+        together=1,
         started_at=Now(),
         heartbeat_at=Now(),
         finished_at=None,
         timings={},
         **_NO_PROGRESS,
     )
+
+
+def compute_together(jobs: Sequence[Job]) -> None:
+    """Note that a worker computes these running jobs at once: each is then charged with its share of the time."""
+    for job in jobs:
+        job.together = len(jobs)
+    Job.objects.filter(pk__in=[job.pk for job in jobs], status=Status.RUNNING).update(together=len(jobs))
 
 
 def succeed(job: Job, *, timings: dict[str, float], result_id: Any = None, selection_id: Any = None) -> Job:
@@ -79,6 +89,7 @@ def succeed(job: Job, *, timings: dict[str, float], result_id: Any = None, selec
         Status.SUCCEEDED,
         only_from=(Status.RUNNING,),
         actor=job.worker,
+        reason=f"computed together with {job.together - 1} more" if job.together > 1 else "",
         result_id=result_id,
         selection_id=selection_id,
         timings=timings,
@@ -177,7 +188,7 @@ def _move(job: Job, to: str, *, only_from: tuple[str, ...], actor: str, reason: 
         if came_from == Status.RUNNING and started_at is not None:
             device = WorkerSeen.objects.filter(name=worker).values_list("device", flat=True).first() or ""
             attempts.note(job, worker=worker, device=device, started_at=started_at, queued_at=queued_at)
-            quotas.note(job, started_at=started_at)
+            quotas.note(job, started_at=attempts.counted_from(job, started_at))
             if settings.JOBS.max_running_per_user or settings.JOBS.max_running_per_team:  # somebody may
                 # have another job that was passed over until now
                 queue = job.queue

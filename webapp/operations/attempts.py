@@ -37,7 +37,7 @@ def _factor_of_four(pixels: int) -> int:
 
 def note(job: Job, *, worker: str, device: str, started_at: datetime, queued_at: datetime | None) -> None:
     """Write down the attempt that has just ended; `job` is as it is now, the rest as it was while it ran."""
-    ended_at = job.finished_at or job.queued_at or timezone.now()
+    ended_at = _ended_at(job)
     waited = (started_at - queued_at).total_seconds() if queued_at else 0.0
     photo_pixels = job.source.width * job.source.height
     Attempt.objects.create(
@@ -54,9 +54,19 @@ def note(job: Job, *, worker: str, device: str, started_at: datetime, queued_at:
         outcome=job.status,
         error_code=job.error_code if job.status == "failed" else "",
         wait_seconds=max(0.0, waited),
-        run_seconds=max(0.0, (ended_at - started_at).total_seconds()),
+        run_seconds=max(0.0, (ended_at - counted_from(job, started_at)).total_seconds()),
         ended_at=ended_at,
     )
+
+
+def counted_from(job: Job, started_at: datetime) -> datetime:
+    """From when on the attempt that has just ended counts: of jobs that were computed together each has its share."""
+    ended_at = _ended_at(job)
+    return ended_at - (ended_at - started_at) / job.together
+
+
+def _ended_at(job: Job) -> datetime:
+    return job.finished_at or job.queued_at or timezone.now()
 
 
 def usual_seconds(model: str, size: int, devices: Sequence[str] = ()) -> float | None:

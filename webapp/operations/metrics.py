@@ -127,7 +127,7 @@ def _attempts() -> Iterator[Metric]:
         failures.add_metric([code], count)
     yield failures
     yield _histogram("reweave_wait_seconds", "From being queued to the start.", "wait_seconds")
-    yield _histogram("reweave_run_seconds", "From the start to the end.", "run_seconds")
+    yield _histogram("reweave_run_seconds", "From the start to the end, or the share of it.", "run_seconds")
 
 
 def _histogram(name: str, text: str, field: str) -> HistogramMetricFamily:

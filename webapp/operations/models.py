@@ -103,7 +103,9 @@ class Attempt(models.Model):
     outcome = models.CharField(max_length=12, help_text="The status the job got; “queued” when it was taken back.")
     error_code = models.CharField(max_length=40, blank=True)
     wait_seconds = models.FloatField(help_text="From being queued to the start.")
-    run_seconds = models.FloatField(help_text="From the start to the end.")
+    run_seconds = models.FloatField(
+        help_text="From the start to the end; of jobs computed together each has its share."
+    )
     ended_at = models.DateTimeField()
 
     class Meta:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,9 @@ class TMADFill(FillModel):
     `working_side` stays ``None``: the model chooses the scale of its coarse network itself and brings the result up
     to the photo's own resolution (see `octaves`).
     """
+
+    useful_batch = MappingProxyType({"cuda": 4})  # its crops have the photo's own resolution
+    lower_precision = True
 
     def __init__(self, entry: ModelEntry, device: str = "cpu") -> None:
         super().__init__(entry, device)
