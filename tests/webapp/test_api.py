@@ -118,7 +118,7 @@ def test_a_fill_becomes_a_job_and_the_same_again_is_that_job(as_ada: Client, upl
     other = fill(as_ada, upload, params=json.dumps({"radius": 10}), seed="7")
     assert other.status_code == 201
     job = Job.objects.get(pk=body["id"])
-    assert (job.params, job.seed) == ({"radius": 9}, 7)
+    assert (job.params["radius"], job.seed) == (9, 7)
     assert Mask.objects.count() == 1
     assert as_ada.get(f"/api/jobs/{body['id']}").json() == body
 

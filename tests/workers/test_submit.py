@@ -31,7 +31,7 @@ def test_a_job_is_queued_with_everything_filled_in(user: User) -> None:
     version, mask = make_version(user)
     job, created = ask(user, version, mask, params={"radius": "7"})
     assert created
-    assert (job.status, job.params, job.attempt) == ("queued", {"radius": 7}, 0)
+    assert (job.status, job.params["radius"], job.attempt) == ("queued", 7, 0)
     assert (job.picture, job.source, job.mask) == (version.picture, version, mask)
     assert 0 <= job.seed <= LARGEST_SEED
     assert job.queued_at is not None
