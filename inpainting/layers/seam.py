@@ -37,6 +37,22 @@ def seamless(prediction: Tensor, photo: Tensor, mask: Tensor) -> Tensor:
     return torch.where(hole, prediction + membrane(error, ring.float()), photo)
 
 
+def painted_beyond(prediction: Tensor, mask: Tensor) -> Tensor:
+    """`prediction` continued over the hole's edge: known pixels beside it take the mean of the hole's nearest ones.
+
+    For networks that have learnt nothing about the known region: the error at the edge is then the step there.
+
+    Args:
+        prediction: (B, C, H, W); only the hole's values are looked at.
+        mask: (B, 1, H, W), 1 in the hole.
+    """
+    hole = (mask > 0.5).to(prediction.dtype)
+    window = 2 * RING + 3
+    share = F.avg_pool2d(hole, window, stride=1, padding=window // 2)
+    near = F.avg_pool2d(prediction * hole, window, stride=1, padding=window // 2) / share.clamp_min(1e-6)
+    return torch.where(hole > 0, prediction, near)
+
+
 def membrane(values: Tensor, known: Tensor) -> Tensor:
     """The smoothest continuation of scattered values: harmonic between them, level at the picture's border.
 

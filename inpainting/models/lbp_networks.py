@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from inpainting.layers.binary_patterns import photo_patterns, unknown_patterns
-from inpainting.layers.seam import seamless
+from inpainting.layers.seam import painted_beyond, seamless
 from inpainting.layers.spatial_attention import Picks, SpatialAttention
 from inpainting.layers.unet import UNet
 
@@ -173,7 +173,7 @@ class LBPInpainter(nn.Module):
         )
         prediction = _finish(output.response, given, mask, output.activations)
         if self.config.seam:
-            prediction.composite = seamless(prediction.raw, given, mask)
+            prediction.composite = seamless(painted_beyond(prediction.raw, mask), given, mask)
         return prediction
 
     def forward(self, photo: Tensor, mask: Tensor) -> tuple[Prediction, Prediction | None]:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from inpainting.layers.seam import RING, membrane, seamless
+from inpainting.layers.seam import RING, membrane, painted_beyond, seamless
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
 from inpainting.models.tmad.checkpoint import describe, network_from
 from inpainting.models.tmad.refiner import PatchRefiner, RefineTask
@@ -87,6 +87,16 @@ def test_only_the_ring_around_the_hole_counts() -> None:
     assert torch.equal(closed, seamless(torch.where(near > 0.5, prediction, -5.0), photo, mask))
 
 
+def test_painting_beyond_the_edge_takes_the_nearest_of_the_hole() -> None:
+    mask = hole_of(40, 40, 10, 10, 30, 30)
+    fill = torch.where(mask > 0.5, 0.75, -9.0).expand(1, 3, -1, -1)
+    grown = painted_beyond(fill, mask)
+    near = hole_of(40, 40, 10 - RING, 10 - RING, 30 + RING, 30 + RING).expand(1, 3, -1, -1) > 0.5
+    torch.testing.assert_close(grown[near], torch.full_like(grown[near], 0.75))
+    photo = torch.full((1, 3, 40, 40), 0.25)
+    torch.testing.assert_close(seamless(grown, photo, mask), photo)
+
+
 def test_pictures_of_a_batch_do_not_see_each_other() -> None:
     photo = photo_of(32, 40, batch=2)
     mask = torch.cat([hole_of(32, 40, 4, 4, 20, 20), hole_of(32, 40, 10, 15, 30, 38)])
@@ -137,7 +147,7 @@ def test_networks_close_the_seam_of_what_they_paint_and_their_weights_say_so() -
 
         lbp = LBPInpainter(LBPConfig.from_metadata(LBPConfig.of("small", seam=True).to_metadata())).eval()
         prediction = lbp(photo, mask)[0]
-        assert torch.equal(prediction.composite, seamless(prediction.raw, photo, mask))
+        assert torch.equal(prediction.composite, seamless(painted_beyond(prediction.raw, mask), photo, mask))
 
         tmad = network_from(describe(build("small", seam=True), "small")).eval()
         coarse = torch.where(mask > 0.5, seamless(tmad.coarse(photo, mask), photo, mask), photo)
