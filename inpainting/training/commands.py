@@ -22,6 +22,7 @@ from inpainting.training.export import export
 from inpainting.training.pack import PackError, PhotoPack, build_pack
 from inpainting.training.recipes import RecipeError, make_recipe
 from inpainting.training.trainer import Plan, Trainer
+from inpainting.weights.cards import comparison
 from inpainting.weights.loading import WeightsError, read_weights
 
 OK, FAILED, WRONG_USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -115,6 +116,13 @@ def list_command(options: argparse.Namespace) -> int:
         scores = json.loads(card.read_text(encoding="utf-8"))["validation"]["scores"] if card.is_file() else {}
         figures = ", ".join(f"{metric} {value:.3f}" for metric, value in scores.items()) or "no card"
         print(f"{name:24} {path.stat().st_size / 1e6:.1f} MB  {user}: {figures}")
+    return OK
+
+
+@_answering
+def table_command(options: argparse.Namespace) -> int:
+    """The cards' figures beside those of classical methods, as the README has them."""
+    print(comparison(WEIGHTS_DIR))
     return OK
 
 

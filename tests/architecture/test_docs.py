@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from inpainting.catalog import ENTRIES
+from inpainting.catalog import ENTRIES, WEIGHTS_DIR
+from inpainting.weights.cards import comparison
 
 PAGES = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "ARCHITECTURE.md", "THIRD_PARTY.md", "docs")
 
@@ -32,6 +33,12 @@ def test_links_lead_to_files_of_the_checkout(project_root: Path) -> None:
         if not target.startswith("http") and not (page.parent / target).exists()
     }
     assert broken == set()
+
+
+def test_the_readme_has_the_figures_of_the_model_cards(project_root: Path) -> None:
+    table = comparison(WEIGHTS_DIR)
+    assert table.count("\n") >= 4
+    assert table in (project_root / "README.md").read_text()
 
 
 def test_every_model_of_the_catalogue_has_a_row_in_the_readme(project_root: Path) -> None:
