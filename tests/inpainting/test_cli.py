@@ -63,7 +63,7 @@ def test_one_photo_with_a_report(tmp_path: Path, photo: Path, mask: Path) -> Non
     assert np.array_equal(before[~hole], after[~hole])
     assert not np.array_equal(before[hole], after[hole])
     written = json.loads(report.read_text())
-    assert (written["done"], written["failed"], written["params"]) == (1, 0, {"radius": 7})
+    assert (written["done"], written["failed"], written["params"]["radius"]) == (1, 0, 7)
     [line] = written["files"]
     assert line["proof"] == {"known_pixels": int((~hole).sum()), "changed_pixels": 0}
     assert line["lossless"] is True
