@@ -205,6 +205,7 @@ TRASH_DAYS = env_int("TRASH_DAYS", 30, minimum=1, maximum=3650)
 
 # Sessions, cookies, headers
 _transport = transport_settings()
+SESSION_ENGINE = "webapp.accounts.sessions"
 SESSION_COOKIE_AGE = env_int("SESSION_DAYS", 30, minimum=1, maximum=400) * 86400
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = _transport.https
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
