@@ -135,7 +135,8 @@ def test_a_network_learns_four_photos_by_heart(pack: PhotoPack) -> None:
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    assert before < 15
+    # Before it has learnt anything, all it has is the surface that closes its seam.
+    assert before < 20
     assert hole_psnr() > 28
 
 
