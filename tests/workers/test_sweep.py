@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.conf import settings
 from django.utils import timezone
 
 from tests.workers.conftest import RedisServer
@@ -13,6 +14,7 @@ from webapp.accounts.models import User
 from webapp.jobs import dispatch, states
 from webapp.jobs.models import Job, WorkerSeen
 from webapp.jobs.sweep import send_missing_tokens, sweep
+from webapp.jobs.tasks import Rhythm
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -94,3 +96,29 @@ def test_workers_that_were_not_seen_for_a_day_are_forgotten() -> None:
     WorkerSeen.objects.create(name="new", started_at=now, seen_at=now)
     sweep()
     assert set(WorkerSeen.objects.filter(name__in=("old", "new")).values_list("name", flat=True)) == {"new"}
+
+
+def regularly(rhythm: Rhythm, start: float, seconds: float) -> float:
+    """Sweep from `start` on as beat does, for at least `seconds`; returns when the last sweep was."""
+    now = start
+    while now < start + seconds:
+        now += settings.JOBS.sweep_every
+        rhythm.is_steady(now)
+        rhythm.swept(now, now)
+    return now
+
+
+def test_after_a_gap_or_a_sweep_that_was_held_up_workers_get_time_to_say_that_they_are_well() -> None:
+    patience, long = 2 * settings.JOBS.heartbeat, settings.JOBS.sweep_every + settings.JOBS.stale_after
+    rhythm = Rhythm()
+    assert not rhythm.is_steady(0), "a new process knows nothing"
+    rhythm.swept(0, 0)
+    now = regularly(rhythm, 0, patience)
+    assert rhythm.is_steady(now)
+    rhythm.swept(now, now + long)
+    assert not rhythm.is_steady(now + long), "the one that waited behind the one that was held up"
+    rhythm.swept(now + long, now + long)
+    now = regularly(rhythm, now + long, patience)
+    assert rhythm.is_steady(now)
+    rhythm.swept(now, now)
+    assert not rhythm.is_steady(now + long), "a gap"

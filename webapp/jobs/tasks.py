@@ -27,8 +27,10 @@ class Rhythm:
             self._regular_since = now
         return now - self._regular_since >= 2 * settings.JOBS.heartbeat
 
-    def swept(self, now: float) -> None:
-        """To be called when a sweep has succeeded."""
+    def swept(self, began: float, now: float) -> None:
+        """To be called when a sweep has succeeded. One that was held up, by a locked database say, leaves a gap too."""
+        if now - began > settings.JOBS.stale_after / 2:
+            self._regular_since = now
         self._last = now
 
 
@@ -40,8 +42,9 @@ def run_sweep() -> None:
     """Beat's task; see `sweep`."""
     from webapp.jobs.sweep import sweep
 
-    sweep(judge=_rhythm.is_steady(_now()))
-    _rhythm.swept(_now())
+    began = _now()
+    sweep(judge=_rhythm.is_steady(began))
+    _rhythm.swept(began, _now())
 
 
 def _now() -> float:
