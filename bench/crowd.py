@@ -6,12 +6,12 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
@@ -123,18 +123,21 @@ class Crowd:
             open_timeout=60,
             ping_interval=None,
         )
-        async for socket in sockets:  # opens another one when it breaks
-            self._sockets[number] = socket
-            with suppress(ConnectionClosed):
-                for job_id, job in self._jobs.items():
-                    if job.user == number and _ENDED.isdisjoint(job.heard):
-                        await _watch(socket, job_id)
-                opened.set()
-                async for text in socket:
-                    message = json.loads(text)
-                    if message["type"] == "job.state":
-                        self._hear(time.time(), message["job"])
-            self.broken += 1
+        one_after_another = cast("AsyncGenerator[ClientConnection]", aiter(sockets))  # another one when one breaks
+        # Left to the collector, the generator of a listener that is cancelled would leave its socket open.
+        async with aclosing(one_after_another):
+            async for socket in one_after_another:
+                self._sockets[number] = socket
+                with suppress(ConnectionClosed):
+                    for job_id, job in self._jobs.items():
+                        if job.user == number and _ENDED.isdisjoint(job.heard):
+                            await _watch(socket, job_id)
+                    opened.set()
+                    async for text in socket:
+                        message = json.loads(text)
+                        if message["type"] == "job.state":
+                            self._hear(time.time(), message["job"])
+                self.broken += 1
 
     def _hear(self, at: float, state: dict[str, Any]) -> None:
         job = self._jobs.get(state["id"])
