@@ -1,4 +1,4 @@
-"""What `train`, `pack` and `weights` do. Wrong wishes are answered with a sentence and exit code 2."""
+"""What `train`, `ablate`, `pack` and `weights` do. Wrong wishes are answered with a sentence and exit code 2."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from inpainting.catalog import CONTENT_WEIGHTS, ENTRIES, WEIGHTS_DIR
 from inpainting.evaluation.inception import add_inception_file
 from inpainting.evaluation.lpips import add_lpips_file
 from inpainting.models.base import FillError
+from inpainting.training.ablations import ablate
 from inpainting.training.checkpoints import CheckpointError
 from inpainting.training.export import export
 from inpainting.training.pack import PackError, PhotoPack, build_pack
@@ -37,7 +38,7 @@ Command = Callable[[argparse.Namespace], int]
 
 
 def _answering(command: Command) -> Command:
-    """Turn refusals into their sentence and exit code 2."""
+    """Turn refusals into their sentence and exit code 2, a training that went wrong into exit code 1."""
 
     @wraps(command)
     def answered(options: argparse.Namespace) -> int:
@@ -46,6 +47,9 @@ def _answering(command: Command) -> Command:
         except (PackError, RecipeError, CheckpointError, FillError, BackboneError, ValueError) as error:
             print(error, file=sys.stderr)
             return WRONG_USAGE
+        except FloatingPointError as error:  # the losses are no numbers any more
+            print(error, file=sys.stderr)
+            return FAILED
 
     return answered
 
@@ -63,28 +67,12 @@ def pack_command(options: argparse.Namespace) -> int:
 @_answering
 def train_command(options: argparse.Namespace) -> int:
     """Train as asked; 130 after Ctrl-C (the state is saved), 1 when the losses are no numbers any more."""
-    if options.threads:
-        torch.set_num_threads(options.threads)
+    _use_threads(options)
     if not options.resume and (options.out / "last").exists():
         raise CheckpointError(f"{options.out} already holds a run: add --resume, or choose another --out.")
     recipe = make_recipe(options.model, options.size, _switches(options.set))
-    curriculum = _curriculum(options.curriculum, options.resolution)
     device = _device(options.device)
-    plan = Plan(
-        batch=options.batch,
-        seed=options.seed,
-        steps=options.steps,
-        minutes=options.minutes if options.minutes or options.steps else 60.0,
-        curriculum=curriculum,
-        amp=device.type == "cuda" if options.amp is None else options.amp,
-        channels_last=options.channels_last,
-        anneal=options.anneal,
-        checkpoint_minutes=options.checkpoint_minutes,
-        validate_minutes=options.validate_minutes,
-        validation_side=options.validation_side,
-        validation_photos=options.validation_photos,
-        loader_threads=1 if device.type == "cpu" else max(2, (os.cpu_count() or 2) - 2),
-    )
+    plan = _plan(options, device)
     pack = _pack(options)
     trainer = Trainer(recipe, pack, plan, options.out, device)
     if options.resume:
@@ -93,13 +81,30 @@ def train_command(options: argparse.Namespace) -> int:
     groups = pack.groups("train")
     sets = ", ".join(f"{name} {count}" for name, count in groups.items())
     say(f"Training {options.model} ({options.size}) on {sum(groups.values())} photos: {sets}.")
-    try:
-        outcome = trainer.run(say=say)
-    except FloatingPointError as error:
-        print(error, file=sys.stderr)
-        return FAILED
+    outcome = trainer.run(say=say)
     say(f"{outcome.steps} steps, {outcome.pictures} pictures, {outcome.minutes:.1f} minutes: {options.out}/last")
     return INTERRUPTED if outcome.interrupted else OK
+
+
+@_answering
+def ablate_command(options: argparse.Namespace) -> int:
+    """Train the variants that are missing, print the table; 130 after Ctrl-C (what was trained is kept)."""
+    _use_threads(options)
+    device = _device(options.device)
+    ablation = ablate(
+        options.model,
+        _pack(options),
+        _plan(options, device),
+        options.out,
+        device,
+        size=options.size,
+        switches=_switches(options.set),
+        say=_say,
+    )
+    if ablation is None:
+        return INTERRUPTED
+    print(ablation.as_markdown())
+    return OK
 
 
 @_answering
@@ -173,6 +178,31 @@ def _say(text: str) -> None:
 
 def _silence(text: str) -> None:
     """What all processes but the first say."""
+
+
+def _use_threads(options: argparse.Namespace) -> None:
+    if options.threads:
+        torch.set_num_threads(options.threads)
+
+
+def _plan(options: argparse.Namespace, device: torch.device) -> Plan:
+    """A run's plan; without any length it is an hour."""
+    minutes = options.minutes if options.minutes or options.steps else 60.0
+    return Plan(
+        batch=options.batch,
+        seed=options.seed,
+        steps=options.steps,
+        minutes=minutes,
+        curriculum=_curriculum(options.curriculum, options.resolution),
+        amp=device.type == "cuda" if options.amp is None else options.amp,
+        channels_last=options.channels_last,
+        anneal=options.anneal,
+        checkpoint_minutes=options.checkpoint_minutes,
+        validate_minutes=options.validate_minutes,
+        validation_side=options.validation_side,
+        validation_photos=options.validation_photos,
+        loader_threads=1 if device.type == "cpu" else max(2, (os.cpu_count() or 2) - 2),
+    )
 
 
 def _switches(pairs: list[str]) -> dict[str, str]:

@@ -11,11 +11,10 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from inpainting.catalog import WEIGHTS_DIR, get_entry
 from inpainting.engine import Engine
-from inpainting.evaluation.features import Seen, Viewer
+from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.peers import PEERS
 from inpainting.evaluation.statistics import Difference, paired_difference
 from inpainting.imaging import Photo
@@ -23,14 +22,23 @@ from inpainting.training.checkpoints import CheckpointError, load_checkpoint, un
 from inpainting.training.pack import PhotoPack
 from inpainting.training.recipe import Recipe
 from inpainting.training.recipes import make_recipe
-from inpainting.training.validation import RGB, Case, fill_cases, folder_cases, scores, sheet, validation_cases
+from inpainting.training.validation import (
+    RGB,
+    Case,
+    Scores,
+    fill_cases,
+    folder_cases,
+    look,
+    scores,
+    sheet,
+    validation_cases,
+)
 from inpainting.weights.loading import write_weights
 
 SIDE = 256
 _LARGEST_FILE = 8 * 1000 * 1000
 _BETTER_WHEN = {"psnr": 1, "ssim": 1, "l1": -1, "lite0_distance": -1}
 _UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1 (%)", "lite0_distance": "Lite0 distance"}
-Scores = dict[str, NDArray[np.float64]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,23 +120,17 @@ def measure(cases: list[Case], results: list[RGB]) -> Measured:
     """
     viewer = Viewer(published=False)
     seen = [viewer.see(case.photo, case.hole) for case in cases]
-    ours = scores(cases, results) | _looks(viewer, seen, results)
+    ours = scores(cases, results) | look(viewer, seen, results)
     peers: dict[str, dict[str, float]] = {}
     gaps: dict[str, dict[str, Difference]] = {}
     for name, peer in PEERS.items():
         fills = [peer(_damaged(case), case.hole) for case in cases]
-        theirs = scores(cases, fills) | _looks(viewer, seen, fills)
+        theirs = scores(cases, fills) | look(viewer, seen, fills)
         peers[name] = _means(theirs)
         gaps[name] = {metric: paired_difference(ours[metric], theirs[metric]) for metric in ours}
     shares = [float(case.hole.mean()) for case in cases]
     hole = f"{min(shares):.0%} to {max(shares):.0%} of the picture"
     return Measured(len(cases), cases[0].photo.shape[0], hole, _means(ours), peers, gaps)
-
-
-def _looks(viewer: Viewer, seen: list[Seen], results: list[RGB]) -> Scores:
-    distances = [viewer.look(result, truth).lite0_distance for truth, result in zip(seen, results, strict=True)]
-    known = [distance for distance in distances if distance is not None]
-    return {"lite0_distance": np.asarray(known, np.float64)} if len(known) == len(distances) else {}
 
 
 def _results(recipe: Recipe, cases: list[Case], *, shipped: bool) -> list[RGB]:

@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from inpainting.evaluation.features import Seen, Viewer
 from inpainting.evaluation.metrics import l1_mean, psnr, ssim
 from inpainting.holes import sample_hole
 from inpainting.imaging import decode, to_display
@@ -94,7 +95,11 @@ def fill_cases(cases: list[Case], fill: Fill, device: torch.device, *, batch: in
     return results
 
 
-def scores(cases: list[Case], results: list[RGB]) -> dict[str, NDArray[np.float64]]:
+Scores = dict[str, NDArray[np.float64]]
+"""Metric → one value a case."""
+
+
+def scores(cases: list[Case], results: list[RGB]) -> Scores:
     """PSNR (dB), SSIM and L1 (per cent) of every case."""
     rows = [
         (psnr(case.photo, result), ssim(case.photo, result), l1_mean(case.photo, result))
@@ -102,6 +107,13 @@ def scores(cases: list[Case], results: list[RGB]) -> dict[str, NDArray[np.float6
     ]
     table = np.asarray(rows, np.float64)
     return {"psnr": table[:, 0], "ssim": table[:, 1], "l1": table[:, 2]}
+
+
+def look(viewer: Viewer, seen: list[Seen], results: list[RGB]) -> Scores:
+    """The perceptual distance (`inpainting.evaluation.features`) of every case; nothing when its network is missing."""
+    distances = [viewer.look(result, truth).lite0_distance for truth, result in zip(seen, results, strict=True)]
+    known = [distance for distance in distances if distance is not None]
+    return {"lite0_distance": np.asarray(known, np.float64)} if len(known) == len(distances) else {}
 
 
 def sheet(cases: list[Case], results: list[RGB], *, most: int = 12) -> RGB:

@@ -10,8 +10,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cv2
-import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -19,11 +17,12 @@ from torch import Tensor, nn
 from inpainting.training.batches import Batch, BatchSource
 from inpainting.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint
 from inpainting.training.features import GRADIENT_SHARE, FeatureLosses, PaperWeights
-from inpainting.training.pack import PhotoPack, build_pack
+from inpainting.training.pack import PhotoPack
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater
 from inpainting.training.recipes import RecipeError, make_recipe
 from inpainting.training.trainer import Plan, Trainer
 from inpainting.training.watch import Watch
+from tests.inpainting.small_packs import small_pack
 
 CPU = torch.device("cpu")
 RECIPES = {
@@ -43,12 +42,7 @@ def _one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def pack(tmp_path_factory: pytest.TempPathFactory) -> PhotoPack:
-    folder = tmp_path_factory.mktemp("photos")
-    names = ["photo-2.png", "photo-3.png", "photo-5.png", "photo-6.png", "photo-4.png", "valid-18.png"]
-    for number, name in enumerate(names):
-        coarse = np.random.default_rng(number).integers(0, 255, (4, 4, 3)).astype(np.uint8)
-        cv2.imwrite(str(folder / name), cv2.resize(coarse, (160, 136), interpolation=cv2.INTER_CUBIC))
-    return build_pack([folder], tmp_path_factory.mktemp("pack"), side=136)
+    return small_pack(tmp_path_factory.mktemp("photos"), tmp_path_factory.mktemp("pack"))
 
 
 def trainer(model: str, pack: PhotoPack, out: Path, *, steps: int, **wishes: object) -> Trainer:
