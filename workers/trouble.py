@@ -18,6 +18,7 @@ from inpainting.imaging import PhotoError
 from inpainting.models.base import Cancelled, FillError, OutOfMemory
 from inpainting.selection import SelectionError
 from webapp.errors import Refusal
+from webapp.photos.files import STORAGE_AWAY
 from workers import shutdown
 from workers.supervisor import Watch
 
@@ -70,20 +71,22 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 
 def patiently(watch: Watch, do: Callable[[], T]) -> T:
-    """What `do` returns; while the database is away it is tried again, for `JOB_DATABASE_PATIENCE_SECONDS` at most.
+    """What `do` returns; while database or picture store are away, again and again.
 
-    A result that took ten minutes is worth waiting a minute for the database to take it. Raises `Cancelled` when the
-    attempt must not go on. `do` has to be one transaction, or none.
+    For `JOB_DATABASE_PATIENCE_SECONDS` at most: a result that took ten minutes is worth waiting a minute for them to
+    take it. Raises `Cancelled` when the attempt must not go on. `do` has to be one transaction, or none.
     """
     until = time.monotonic() + settings.JOBS.database_patience
     while True:
         try:
             return do()
-        except DATABASE_AWAY as error:
+        except (*DATABASE_AWAY, Refusal) as error:
+            if isinstance(error, Refusal) and error.code != STORAGE_AWAY:
+                raise
             if watch.stop is not None:
                 raise Cancelled(watch.stop.value) from error
             if shutdown.deadline() is not None or time.monotonic() > until:
                 raise
-            logger.warning("The database cannot be used; trying again. (%s)", error)
+            logger.warning("Database or picture store cannot be used; trying again. (%s)", error)
             connection.close()
         time.sleep(_PAUSE)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
+from threading import Timer
 from typing import Any
 from unittest.mock import patch
 
@@ -16,16 +18,20 @@ from django.core.management import call_command
 from django.test import Client
 from pytest_django.fixtures import Settings
 
+from inpainting.engine import Engine
 from inpainting.imaging import decode
 from tests.webapp.material import body_of
 from tests.workers.conftest import RedisServer, free_port, mask_png, photo_png, started_worker, wait_for_status
 from tests.workers.processes import Process, wait_until
 from webapp.accounts.models import User
 from webapp.galleries.services import erase
+from webapp.jobs.models import Job
 from webapp.jobs.services import submit_job
 from webapp.photos import services
 from webapp.photos.models import Picture
 from webapp.settings.storage import storage_settings
+from workers.runner import Runner
+from workers.supervisor import Supervisor
 
 pytestmark = [pytest.mark.real, pytest.mark.django_db(transaction=True)]
 
@@ -139,14 +145,18 @@ def test_a_file_that_is_missing_is_no_failure_of_the_site(bucket: Any, user: Use
     assert browser.get(f"/files/versions/{version.pk}/thumb").status_code == 404
 
 
+def pointing_nowhere(settings: Settings, s3: dict[str, str]) -> dict[str, Any]:
+    """Settings of a store that does not answer."""
+    with patch.dict(os.environ, {**s3, "S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}):
+        return {**settings.STORAGES, "default": storage_settings()["default"]}
+
+
 def test_a_server_that_is_away_is_told_nothing_is_kept_and_nothing_lost(
     bucket: Any, user: User, settings: Settings, s3: dict[str, str]
 ) -> None:
     version = services.add_picture(user, "wall.png", photo_png(96)).versions.get()
     working = settings.STORAGES
-    away = {**s3, "S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
-    with patch.dict(os.environ, away):
-        settings.STORAGES = {**settings.STORAGES, "default": storage_settings()["default"]}
+    settings.STORAGES = pointing_nowhere(settings, s3)
     browser = Client()
     browser.force_login(user)
     answer = browser.post("/api/pictures", {"file": SimpleUploadedFile("wall.png", photo_png(96))})
@@ -157,6 +167,48 @@ def test_a_server_that_is_away_is_told_nothing_is_kept_and_nothing_lost(
     assert "Nothing is lost" in shown.content.decode()
     settings.STORAGES = working
     assert body_of(browser.get(f"/files/versions/{version.pk}/display"))[:2] == b"\xff\xd8"  # a JPEG begins so
+
+
+@pytest.fixture
+def job_and_runner(bucket: Any, user: User, redis_server: RedisServer) -> tuple[Job, Runner]:
+    upload = services.add_picture(user, "wall.png", photo_png(96)).versions.get()
+    mask = services.add_mask(upload, mask_png(96, 24))
+    job, _ = submit_job(user, upload, mask, model="telea", params={}, queue="batch")
+    return job, Runner(Engine("cpu"), Supervisor("here:1", device="cpu", queues="batch"))
+
+
+def test_a_job_waits_for_a_server_that_comes_back(
+    job_and_runner: tuple[Job, Runner],
+    s3: dict[str, str],
+    settings: Settings,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    job, runner = job_and_runner
+    working = settings.STORAGES
+    settings.STORAGES = pointing_nowhere(settings, s3)
+
+    def come_back() -> None:
+        settings.STORAGES = working
+
+    outage = Timer(2.0, come_back)
+    outage.start()
+    runner.run_next("batch")
+    outage.join()
+    job.refresh_from_db()
+    assert (job.status, job.attempt) == ("succeeded", 1), job.error
+    assert "trying again" in caplog.text
+
+
+def test_a_server_that_stays_away_fails_the_job_with_a_sentence(
+    job_and_runner: tuple[Job, Runner], s3: dict[str, str], settings: Settings
+) -> None:
+    job, runner = job_and_runner
+    settings.STORAGES = pointing_nowhere(settings, s3)
+    settings.JOBS = replace(settings.JOBS, database_patience=0)
+    runner.run_next("batch")
+    job.refresh_from_db()
+    assert (job.status, job.error_code) == ("failed", "storage_away")
+    assert "Nothing is lost" in job.error
 
 
 def test_the_server_in_these_tests_is_a_process_of_its_own(s3: dict[str, str]) -> None:

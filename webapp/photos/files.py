@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 SETTLED = timedelta(days=1)
 """How old a file is before a missing row means anything."""
+STORAGE_AWAY = "storage_away"
+"""The code of the refusal when the store fails, see `storage_away`."""
 STORAGE_FAILURES = (BotoCoreError, ClientError)
 """What a bucket raises; a local folder raises `OSError`."""
 _written: ContextVar[list[tuple[Storage, str]]] = ContextVar("files written since the block began")
@@ -120,7 +122,7 @@ def reading() -> Iterator[None]:
 def storage_away() -> Refusal:
     """What somebody reads when the picture store fails: it is no fault of theirs, and nothing is lost."""
     return Refusal(
-        "storage_away",
+        STORAGE_AWAY,
         "The picture store cannot be reached at the moment. Nothing is lost; try again shortly.",
         status=503,
     )
