@@ -80,9 +80,11 @@ def columns(
                 base -= height
     every = max(1, math.ceil(len(labels) / _MOST_LABELS))
     across = [Tick(round(_LEFT + (i + 0.5) * step, 2), label) for i, label in enumerate(labels) if i % every == 0]
+    counts = all(value == int(value) for values in series.values() for value in values)
     up = [
         Tick(round(HEIGHT - _BOTTOM - area_height * share, 2), f"{number_text(top * share)}{unit}")
         for share in (0.0, 0.5, 1.0)
+        if not counts or top * share == int(top * share)  # there is no half of a job
     ]
     rows = [
         (label, [f"{number_text(values[column])}{unit}" for values in series.values()])
