@@ -136,6 +136,11 @@ def test_where_a_result_came_from(editor: EditorPage) -> None:
     editor.expect_result()
     version = editor.picture()["versions"][-1]
     assert version["sources"]
+    usual = page.viewport_size
+    assert usual is not None
+    page.set_viewport_size({**usual, "height": 560})
+    expect(page.locator("#fill-hint")).to_be_in_viewport(ratio=1)  # however much the result has to tell
+    page.set_viewport_size(usual)
     editor.press("c", "s")
     button = page.locator("#origins-hint [data-action=origins]")
     expect(button).to_have_attribute("aria-pressed", "true")

@@ -299,6 +299,13 @@ def test_charts_stay_inside_and_speak() -> None:
     assert all(bar.y >= 0 and bar.y + bar.height <= chart.base + 0.01 for bar in chart.bars)
     assert "Most at 09:00: 4" in chart.summary
     assert columns("Jobs", ["09:00"], {"good": [0]}).empty
+    assert [tick.label for tick in chart.up] == ["0", "2", "4"]
+    assert [tick.label for tick in columns("Jobs", ["09:00"], {"good": [1]}).up] == ["0", "1"]
+    assert [tick.label for tick in columns("Wait", ["09:00"], {"median": [0.7]}, unit=" s").up] == [
+        "0 s",
+        "0.40 s",
+        "0.80 s",
+    ]
     assert [nice_top(value) for value in (0, 0.3, 1, 4.1, 6, 7, 51)] == pytest.approx([1, 0.3, 1, 5, 6, 8, 60])
 
 

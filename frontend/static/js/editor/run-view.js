@@ -36,6 +36,7 @@ export class RunView {
   constructor(onCancel) {
     this.onCancel = onCancel;
     this.idle = byId("run-idle", HTMLElement);
+    this.go = byId("run-go", HTMLElement);
     this.busy = byId("run-busy", HTMLElement);
     this.stage = byId("run-stage", HTMLElement);
     this.percent = byId("run-percent", HTMLElement);
@@ -71,6 +72,7 @@ export class RunView {
   show(jobs, aside, mood) {
     const busy = mood.sending !== "" || jobs.length > 0;
     this.idle.hidden = busy;
+    this.go.hidden = busy;
     this.busy.hidden = !busy;
     this.leave.hidden = !mood.canLeave;
     this.#showAside(aside);
