@@ -148,7 +148,7 @@ def test_where_a_result_came_from(editor: EditorPage) -> None:
     outlined = drawn(page, editor, (0.6, 0.45))
     assert outlined > drawn(page, editor, (0.1, 0.9))
     for overlay in version["overlays"]:
-        page.get_by_label(overlay["title"]).check()
+        page.get_by_label("Laid over the photo").select_option(overlay["title"])
         expect(page.locator("#overlay-opacity-row")).to_be_visible()
 
 

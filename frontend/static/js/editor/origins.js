@@ -3,14 +3,13 @@
  * pictures, laid over the photo.
  */
 
-import { byId, make } from "../lib/dom.js";
+import { byId } from "../lib/dom.js";
 import { sentence } from "../lib/http.js";
 import { toast } from "../lib/toast.js";
 import { fetchBitmap } from "./photo-store.js";
 import { prefer, preference } from "./preferences.js";
 
 /** @typedef {import("../types.js").Version} Version */
-/** @typedef {import("../types.js").Overlay} Overlay */
 /** @typedef {import("../types.js").SourceMap} SourceMap */
 /** @typedef {import("./geometry.js").Point} Point */
 /** @typedef {import("./cursor-painter.js").Origin} Origin */
@@ -48,7 +47,8 @@ export class Origins {
     this.stage = stage;
     this.onChange = onChange;
     this.box = byId("origins", HTMLElement);
-    this.list = byId("overlays", HTMLElement);
+    this.choice = byId("overlays", HTMLSelectElement);
+    this.choiceRow = byId("overlays-row", HTMLElement);
     this.opacity = byId("overlay-opacity", HTMLInputElement);
     this.opacityRow = byId("overlay-opacity-row", HTMLElement);
     this.hint = byId("origins-hint", HTMLElement);
@@ -58,6 +58,7 @@ export class Origins {
     this.on = false;
     /** @type {{map: SourceMap, offsets: Int16Array}[] | null} */
     this.maps = null;
+    this.choice.addEventListener("change", () => void this.#lay(this.choice.value));
     this.opacity.valueAsNumber = preference("overlayOpacity") * 100;
     this.opacity.addEventListener("input", () => {
       const { overlay } = stage;
@@ -79,9 +80,8 @@ export class Origins {
     const overlays = version.overlays ?? [];
     this.box.hidden = overlays.length === 0 && !this.offered;
     this.hint.hidden = !this.offered;
-    const none = { name: "", title: "Nothing", url: "", box: /** @type {[number, number, number, number]} */ ([0, 0, 0, 0]) };
-    this.list.replaceChildren(...(overlays.length > 0 ? [none, ...overlays].map((overlay) => this.#choice(overlay)) : []));
-    this.list.hidden = overlays.length === 0;
+    this.choice.replaceChildren(new Option("Nothing", ""), ...overlays.map(({ name, title }) => new Option(title, name)));
+    this.choiceRow.hidden = overlays.length === 0;
     this.opacityRow.hidden = true;
   }
 
@@ -125,31 +125,23 @@ export class Origins {
     this.stage.cursorChanged();
   }
 
-  /** @param {Overlay} overlay */
-  #choice(overlay) {
-    const input = make("input", { type: "radio", name: "overlay", value: overlay.name, id: `overlay-${overlay.name || "none"}` });
-    input.checked = overlay.name === "";
-    input.addEventListener("change", () => void this.#lay(overlay));
-    return make("label", { class: "choice", for: input.id }, input, overlay.title);
-  }
-
-  /** @param {Overlay} overlay */
-  async #lay(overlay) {
+  /** @param {string} name of an overlay, empty for none */
+  async #lay(name) {
     const { stage, version } = this;
-    this.opacityRow.hidden = overlay.name === "";
+    const overlay = version?.overlays?.find((each) => each.name === name);
+    this.opacityRow.hidden = !overlay;
     let bitmap = null;
     try {
-      if (overlay.url) bitmap = await fetchBitmap(overlay.url);
+      if (overlay) bitmap = await fetchBitmap(overlay.url);
     } catch (error) {
       toast(sentence(error), "error");
     }
-    const wanted = this.list.querySelector("input:checked");
-    if (this.version !== version || !(wanted instanceof HTMLInputElement) || wanted.value !== overlay.name) {
+    if (this.version !== version || this.choice.value !== name) {
       bitmap?.close();
       return;
     }
     stage.overlay?.bitmap.close();
-    stage.overlay = bitmap ? { bitmap, box: overlay.box, opacity: this.opacity.valueAsNumber / 100 } : null;
+    stage.overlay = overlay && bitmap ? { bitmap, box: overlay.box, opacity: this.opacity.valueAsNumber / 100 } : null;
     stage.photoChanged();
   }
 }
