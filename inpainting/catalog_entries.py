@@ -118,10 +118,10 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
             Param(
                 "tiling",
                 "choice",
-                "grid",
+                "overlap",
                 "Tiling",
-                "Patches side by side, as in the paper, or overlapping and blended together (four times the work).",
-                choices=("grid", "overlap"),
+                "Patches overlapping and blended together, or side by side as in the paper (a quarter of the work).",
+                choices=("overlap", "grid"),
             ),
             Param(
                 "detail",

@@ -108,7 +108,7 @@ def refine(
     coarse: FloatImage,
     *,
     seed: int = 0,
-    tiling: Tiling = "grid",
+    tiling: Tiling = "overlap",
     device: str = "cpu",
     refiner: PatchRefiner | None = None,
 ) -> FloatImage:

@@ -142,7 +142,7 @@ def test_refining_in_one_go_equals_the_network_of_training() -> None:
         whole = network(image, mask, generator=torch.Generator().manual_seed(7))
     composite = whole.composite.clamp(-1, 1)
     assert torch.equal(composite, whole.composite), "the coarse result of this seed must lie in range"
-    refined = PatchRefiner(network).refine([RefineTask(composite, mask, seed=7)])[0]
+    refined = PatchRefiner(network).refine([RefineTask(composite, mask, seed=7, tiling="grid")])[0]
     torch.testing.assert_close(refined.image, whole.result.clamp(-1, 1), atol=1e-5, rtol=0)
 
 
@@ -151,7 +151,7 @@ def test_twin_of_the_hole_is_retrieved(model: TMADFill) -> None:
     image[32:64, 96:128] = image[64:96, 16:48]
     mask = torch.from_numpy(box(128, 192, 40, 100, 60, 120))[None, None].float()
     composite = torch.from_numpy(image).permute(2, 0, 1)[None] * 2 - 1
-    refined = model.refiner.refine([RefineTask(composite, mask, selection="dense")])[0]
+    refined = model.refiner.refine([RefineTask(composite, mask, selection="dense", tiling="grid")])[0]
     assert refined.cells.tolist() == [[0, 32, 96]]
     assert refined.memory.windows[refined.retrieved[0, 0]].tolist() == [0, 64, 16]
 
@@ -186,7 +186,7 @@ def test_places_inside_the_hole_are_no_sources(model: TMADFill) -> None:
 
 def test_overlays_show_the_stages(model: TMADFill) -> None:
     mask = box(200, 240, 40, 50, 80, 90)
-    crop = job(mask)
+    crop = job(mask, tiling="grid")
     output = model.fill(crop)
     overlays = {overlay.name: overlay.image for overlay in output.overlays}
     assert list(overlays) == ["coarse", "retrieved", "memory"]
@@ -308,7 +308,7 @@ def test_sources_are_enlarged_pixel_by_pixel() -> None:
 
 def test_steps_go_forward_and_name_the_stages(model: TMADFill) -> None:
     steps: list[Step] = []
-    model.fill(job(box(420, 400, 60, 60, 350, 350), on_step=steps.append))
+    model.fill(job(box(420, 400, 60, 60, 350, 350), on_step=steps.append, tiling="grid"))
     fractions = [step.fraction for step in steps]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)

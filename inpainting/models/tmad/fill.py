@@ -156,7 +156,7 @@ class _Filling:
             self.composite,
             self.mask,
             seed=self.job.seed,
-            tiling=params.get("tiling", "grid"),
+            tiling=params.get("tiling", "overlap"),
             selection=params.get("memory", "sampled"),
             on_progress=self._refining,
         )

@@ -50,7 +50,7 @@ class RefineTask:
     """(1, 1, H, W), 1 in the hole."""
     seed: int = 0
     """Seed of the random choice of the texture memory."""
-    tiling: Tiling = "grid"
+    tiling: Tiling = "overlap"
     selection: Selection = "sampled"
     on_progress: Progress = field(default=_silent)
 
