@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -142,9 +143,7 @@ def ablate(
         say(f"{variant.title}:")
         if not _train(recipe, pack, plan, out / variant.name, device, say):
             return None
-        results = fill_cases(
-            cases, lambda images, masks, recipe=recipe: recipe.predict(recipe.generators, images, masks), device
-        )
+        results = fill_cases(cases, partial(recipe.predict, recipe.generators), device)
         found[variant.name] = scores(cases, results) | look(viewer, seen, results)
     ablation = Ablation(
         model=model,
