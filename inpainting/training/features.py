@@ -23,7 +23,7 @@ from inpainting.layers.losses import perceptual, style
 from inpainting.training.recipe import Losses
 
 GRADIENT_SHARE = 0.3
-"""Of the reconstruction's gradient that each balanced term gets."""
+"""Of the reconstruction's gradient that each balanced term gets unless a run asks for another share."""
 BALANCE_STEPS = 50
 _STYLE_WIDTH = 0.25
 _VGG_TAPS = ("pool1", "pool2", "pool3")
@@ -45,8 +45,8 @@ class Balance:
     norms: dict[str, float] = field(default_factory=dict)
 
     def factor(self, name: str) -> float:
-        """What the term `name` is multiplied by."""
-        return GRADIENT_SHARE * self.norms["reconstruction"] / max(self.norms[name], 1e-12)
+        """What makes the gradient of the term `name` as long as the reconstruction's."""
+        return self.norms["reconstruction"] / max(self.norms[name], 1e-12)
 
     def look(self, found: Mapping[str, float]) -> None:
         """Take in the gradient norms of one step."""
@@ -56,10 +56,16 @@ class Balance:
 
 
 class FeatureLosses:
-    """Both terms for one run. `modules` has to be moved to the run's device; nothing in it is trained."""
+    """Both terms for one run. `modules` has to be moved to the run's device; nothing in it is trained.
 
-    def __init__(self, paper: PaperWeights, folder: Path = WEIGHTS_DIR) -> None:
+    `share` is what a balanced term gets of the reconstruction's gradient, above 0.
+    """
+
+    def __init__(self, paper: PaperWeights, folder: Path = WEIGHTS_DIR, *, share: float = GRADIENT_SHARE) -> None:
+        if not share > 0:
+            raise ValueError(f"The share of the perceptual and style terms is above 0, not {share:g}.")
         self.paper = paper
+        self.share = share
         self.balance = Balance()
         self.modules: dict[str, nn.Module]
         if (folder / "vgg16.safetensors").is_file():
@@ -96,7 +102,7 @@ class FeatureLosses:
                         for name, term in (terms | {"reconstruction": reconstruction}).items()
                     }
                 )
-            factors = {name: self.balance.factor(name) for name in terms}
+            factors = {name: self.share * self.balance.factor(name) for name in terms}
         else:
             factors = {name: getattr(self.paper, name) for name in terms}
         weighted = torch.stack([factors[name] * term for name, term in terms.items()]).sum()

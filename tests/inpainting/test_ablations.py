@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 import torch
 
 from inpainting.cli import main
-from inpainting.training.ablations import VARIANTS, WHOLE, Ablation, ablate
+from inpainting.training.ablations import VARIANTS, WHOLE, Ablation, Variant, ablate
+from inpainting.training.batches import BatchSource
 from inpainting.training.checkpoints import CheckpointError, load_checkpoint
 from inpainting.training.cli import add_commands
 from inpainting.training.pack import PhotoPack
+from inpainting.training.recipe import Clock, Recipe, Updater
 from inpainting.training.recipes import RecipeError, make_recipe
 from inpainting.training.trainer import Plan
 from tests.inpainting.small_packs import small_pack
 
 SWITCHES = {"warm_up": "1", "features": "no"}
+ONLY_LOSSES = {"undistributed", "single"}
+"""Variants whose networks are the whole model's."""
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +54,54 @@ def test_every_variant_is_another_recipe_than_the_whole(model: str) -> None:
     assert whole == WHOLE.switches
     for variant in VARIANTS[model]:
         assert make_recipe(model, "small", variant.switches).wishes["switches"] == variant.switches != {}
+
+
+@pytest.mark.parametrize(
+    ("model", "variant"),
+    [pytest.param(model, one, id=f"{model}-{one.name}") for model in VARIANTS for one in VARIANTS[model]],
+)
+def test_every_variant_takes_something_away(model: str, variant: Variant, pack: PhotoPack) -> None:
+    """Either the same weights fill the same hole differently, or the same fill is judged by other losses."""
+    batch = BatchSource(pack, 2, seed=0).at(0, 32 if model == "tta" else 64)
+    whole, changed = (plain_recipe(model, switches) for switches in (WHOLE.switches, variant.switches))
+    for name, module in changed.generators.items():
+        mine, theirs = module.state_dict(), whole.generators[name].state_dict()
+        shared = {key for key, value in mine.items() if key in theirs and theirs[key].shape == value.shape}
+        module.load_state_dict(mine | {key: theirs[key] for key in shared})
+    for name, critic in changed.critics.items():
+        critic.load_state_dict(whole.critics[name].state_dict())
+    with torch.no_grad():
+        fills = [one.predict(one.generators, batch.damaged, batch.masks) for one in (whole, changed)]
+    assert torch.equal(*fills) == (variant.name in ONLY_LOSSES)
+    judged = []
+    for one in (whole, changed):
+        torch.manual_seed(0)
+        judged.append(one.step(batch, Clock(0, 0.0, batch.masks.shape[-1]), Unmoved()))
+    assert judged[0] != judged[1]
+
+
+def plain_recipe(model: str, switches: Mapping[str, str]) -> Recipe:
+    """Past every warm-up from its first step on, with networks that do not start as the plain surface they add to."""
+    torch.manual_seed(0)
+    stage = {"tta": {}, "tmad": {"coarse_stage": "0"}, "lbp": {"first_stage": "0"}}[model]
+    recipe = make_recipe(
+        model, "tiny" if model == "tta" else "small", {"warm_up": "0", "features": "no", **stage, **switches}
+    )
+    for module in recipe.generators.values():
+        module.eval()
+        for parameter in module.parameters():
+            parameter.data.add_(torch.randn(parameter.shape) * 0.05)
+    return recipe
+
+
+class Unmoved(Updater):
+    """Nobody learns."""
+
+    def __call__(self, player: str, loss: torch.Tensor) -> None:
+        assert loss.isfinite()
+
+    def autocast(self) -> torch.autocast:
+        return torch.autocast("cpu", enabled=False)
 
 
 def test_variants_are_trained_alike_and_told_as_differences_from_the_whole(done: tuple[Path, Ablation]) -> None:

@@ -242,13 +242,37 @@ def test_unknown_models_sizes_and_switches_are_refused_with_a_sentence() -> None
         make_recipe("tta", "tiny", {"magic": "1"})
     with pytest.raises(RecipeError, match="topk or weighted"):
         make_recipe("tmad", "small", {"retrieval": "best"})
+    with pytest.raises(RecipeError, match="above 0, not 0"):
+        make_recipe("lbp", "small", {"feature_share": "0"})
 
 
-def test_feature_terms_get_their_share_of_the_reconstructions_gradient(tmp_path: Path) -> None:
+@pytest.mark.parametrize("model", ["tta", "tmad", "lbp"])
+def test_the_game_can_be_left_out_and_the_perceptual_terms_kept(model: str, pack: PhotoPack, tmp_path: Path) -> None:
+    size, switches, side = RECIPES[model]
+    torch.manual_seed(0)
+    stage = {"first_stage": "0"} if model == "lbp" else {}
+    recipe = make_recipe(model, size, {**switches, **stage, "adversarial": "no"})
+    plan = Plan(batch=2, steps=1, curriculum=((side, 1.0),), validation_side=side, validation_photos=1)
+    run = Trainer(recipe, pack, plan, tmp_path, CPU)
+    before = parameters(recipe)
+    losses: list[Losses] = []
+    usual = recipe.step
+    recipe.step = lambda *turn: losses.append(usual(*turn)) or losses[-1]  # type: ignore[method-assign,func-returns-value]
+    run.run(say=lambda text: None)
+    assert "perceptual" in losses[0]
+    assert not [name for name in losses[0] if "critic" in name or "adversarial" in name]
+    critics = {f"{name}.{key}" for name, critic in recipe.critics.items() for key, _ in critic.named_parameters()}
+    moved = {name for name, value in parameters(recipe).items() if not torch.equal(value, before[name])}
+    assert moved
+    assert not moved & critics
+
+
+@pytest.mark.parametrize("share", [GRADIENT_SHARE, 0.6])
+def test_feature_terms_get_their_share_of_the_reconstructions_gradient(share: float, tmp_path: Path) -> None:
     generator = torch.Generator().manual_seed(0)
     truth = torch.rand(2, 3, 64, 64, generator=generator) * 2 - 1
     fill = (truth * 0.5).requires_grad_()
-    losses = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path)
+    losses = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path, share=share)
     assert losses.balanced
     assert losses.names == "EfficientNet-Lite0 and a random VGG-19"
     reconstruction = (fill - truth).abs().mean()
@@ -256,9 +280,10 @@ def test_feature_terms_get_their_share_of_the_reconstructions_gradient(tmp_path:
     assert parts.keys() == {"perceptual", "style"}
     (wanted,) = torch.autograd.grad(reconstruction, fill, retain_graph=True)
     for name in parts:
-        term = losses._distance(name, fill, truth) * losses.balance.factor(name)
+        term = losses._distance(name, fill, truth)
         (gradient,) = torch.autograd.grad(term, fill)
-        assert gradient.norm().item() == pytest.approx(GRADIENT_SHARE * wanted.norm().item(), rel=1e-3)
+        factor = parts[name] / term.item()
+        assert factor * gradient.norm().item() == pytest.approx(share * wanted.norm().item(), rel=1e-3)
     assert total.item() == pytest.approx(sum(parts.values()), rel=1e-4)
     again = FeatureLosses(PaperWeights(0.1, 100.0), folder=tmp_path)
     again.load(json.loads(json.dumps(losses.state())))

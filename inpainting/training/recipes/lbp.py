@@ -14,7 +14,7 @@ from inpainting.models.lbp_losses import (
 )
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
 from inpainting.training.batches import Batch
-from inpainting.training.features import FeatureLosses, PaperWeights
+from inpainting.training.features import GRADIENT_SHARE, FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -22,7 +22,8 @@ class LBPRecipe(Recipe):
     """Two stages; `first_stage` is the share of the run that belongs to the first.
 
     `multilevel` is the weight of the multi-level loss (0 for the ablation), `warm_up` the share of the run without
-    adversarial, perceptual and style terms; `features` switches the last two, `seam` closes the fill's seam.
+    adversarial, perceptual and style terms; `adversarial` switches the first of them, `features` the others, which
+    `feature_share` weighs (`FeatureLosses`); `seam` closes the fill's seam.
     """
 
     key = "lbp"
@@ -38,7 +39,9 @@ class LBPRecipe(Recipe):
         first_stage: str = "0.25",
         learning_rate: str = "2e-4",
         warm_up: str = "0.15",
+        adversarial: str = "yes",
         features: str = "yes",
+        feature_share: str = str(GRADIENT_SHARE),
     ) -> None:
         self.size = size
         config = LBPConfig.of(size, guidance=flag(guidance), attention=attention, seam=flag(seam))
@@ -51,8 +54,9 @@ class LBPRecipe(Recipe):
         self.weights = LossWeights(multilevel=float(multilevel))
         self.first_stage = float(first_stage) if config.guidance else 0.0
         self.learning_rate = float(learning_rate)
-        self.warm_up = float(warm_up)
-        self.features = FeatureLosses(PaperWeights(perceptual=1.0, style=10.0)) if flag(features) else None
+        self.warm_up, self.adversarial = float(warm_up), flag(adversarial)
+        paper = PaperWeights(perceptual=1.0, style=10.0)
+        self.features = FeatureLosses(paper, share=float(feature_share)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and switches of the networks."""
@@ -71,7 +75,8 @@ class LBPRecipe(Recipe):
 
     def step(self, batch: Batch, clock: Clock, update: Updater) -> Losses:
         """One generator step and, after the warm-up, one of its critic."""
-        adversarial = clock.progress >= self.warm_up
+        warm = clock.progress >= self.warm_up
+        adversarial = warm and self.adversarial
         if clock.progress < self.first_stage:
             critic = self.pattern_critic if adversarial else None
             with update.autocast():
@@ -81,7 +86,7 @@ class LBPRecipe(Recipe):
         with update.autocast():
             found = image_losses(self.network, batch.images, batch.masks, critic, None, self.weights)
         parts: Losses = {}
-        if self.features is not None and adversarial:
+        if self.features is not None and warm:
             looks, parts = self.features(found.fake, found.fake, found.real, found.total)
             found.total = found.total + looks
         losses = self._apply("networks", "image critic", found, critic, update) | parts

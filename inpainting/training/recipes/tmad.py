@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from inpainting.models.tmad.losses import Critics, LossWeights, coarse_loss, critic_losses, generator_losses
 from inpainting.models.tmad.system import build
 from inpainting.training.batches import Batch
-from inpainting.training.features import FeatureLosses, PaperWeights
+from inpainting.training.features import GRADIENT_SHARE, FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -16,7 +16,8 @@ class TMADRecipe(Recipe):
     """`coarse_stage` is the share of the run on the coarse network alone, `cells` the patches an image afterwards.
 
     `retrieval` (``topk`` or ``weighted``) and `distribution` (the patch-distribution loss) are the paper's ablations;
-    `seam` closes the fill's seam to the photo.
+    `seam` closes the fill's seam to the photo. After `warm_up`, a share of the run, come the games (`adversarial`) and
+    the perceptual term (`features`), which `feature_share` weighs (`FeatureLosses`).
     """
 
     key = "tmad"
@@ -32,7 +33,9 @@ class TMADRecipe(Recipe):
         cells: str = "16",
         learning_rate: str = "1e-4",
         warm_up: str = "0.5",
+        adversarial: str = "yes",
         features: str = "yes",
+        feature_share: str = str(GRADIENT_SHARE),
     ) -> None:
         if retrieval not in {"topk", "weighted"}:
             raise ValueError(f"retrieval is topk or weighted, not {retrieval!r}.")
@@ -45,8 +48,10 @@ class TMADRecipe(Recipe):
         self.relativistic = flag(distribution)
         self.coarse_stage, self.cells = float(coarse_stage), int(cells)
         self.learning_rate, self.warm_up = float(learning_rate), float(warm_up)
+        self.adversarial = flag(adversarial)
         self.weights = LossWeights()
-        self.features = FeatureLosses(PaperWeights(perceptual=0.05, style=0.0)) if flag(features) else None
+        paper = PaperWeights(perceptual=0.05, style=0.0)
+        self.features = FeatureLosses(paper, share=float(feature_share)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and configuration of the networks."""
@@ -68,7 +73,8 @@ class TMADRecipe(Recipe):
             loss = coarse_loss(coarse, batch.images, batch.masks, self.weights)
             update("coarse", loss)
             return {"coarse": loss.item()} | spread(coarse.detach(), batch)
-        adversarial = clock.progress >= self.warm_up
+        warm = clock.progress >= self.warm_up
+        adversarial = warm and self.adversarial
         with update.autocast():
             synthesis = self.network(batch.damaged, batch.masks, cells_per_image=self.cells)
             terms = generator_losses(
@@ -81,7 +87,7 @@ class TMADRecipe(Recipe):
             )
         loss = torch.stack([term.float() for term in terms.values()]).sum()
         losses = {name: value.item() for name, value in terms.items()}
-        if self.features is not None and adversarial:
+        if self.features is not None and warm:
             result = synthesis.result.float()
             looks, parts = self.features(result, result, batch.images, loss, with_style=False)
             loss = loss + looks

@@ -11,7 +11,7 @@ from inpainting.layers.losses import composite, hinge_discriminator, hinge_gener
 from inpainting.layers.texture_transform import Attention
 from inpainting.models.tta import build_generator, describe_generator
 from inpainting.training.batches import Batch
-from inpainting.training.features import FeatureLosses, PaperWeights
+from inpainting.training.features import GRADIENT_SHARE, FeatureLosses, PaperWeights
 from inpainting.training.recipe import Clock, Losses, Player, Recipe, Updater, flag, spread
 
 
@@ -19,8 +19,9 @@ class TTARecipe(Recipe):
     """Reconstruction first, then the adversarial game.
 
     `hole_weight` counts hole pixels more often in L_rec than the paper's 1: known pixels are pasted back anyway, so a
-    short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone; `features`
-    switches the perceptual and style terms that come after it. `seam` closes the fill's seam to the photo.
+    short run does better to spend itself on the hole. `warm_up` is the share of the run on L_rec alone; `adversarial`
+    switches the game that comes after it, `features` the perceptual and style terms, and `feature_share` weighs these
+    (`FeatureLosses`). `seam` closes the fill's seam to the photo.
     """
 
     key = "tta"
@@ -35,7 +36,9 @@ class TTARecipe(Recipe):
         learning_rate: str = "1e-4",
         hole_weight: str = "1",
         warm_up: str = "0.15",
+        adversarial: str = "yes",
         features: str = "yes",
+        feature_share: str = str(GRADIENT_SHARE),
     ) -> None:
         self.size = size
         if attention not in get_args(Attention):
@@ -48,8 +51,9 @@ class TTARecipe(Recipe):
         self.critics: dict[str, nn.Module] = {"critic": self.critic}
         self.learning_rate = float(learning_rate)
         self.hole_weight = float(hole_weight)
-        self.warm_up = float(warm_up)
-        self.features = FeatureLosses(PaperWeights(perceptual=0.1, style=100.0)) if flag(features) else None
+        self.warm_up, self.adversarial = float(warm_up), flag(adversarial)
+        paper = PaperWeights(perceptual=0.1, style=100.0)
+        self.features = FeatureLosses(paper, share=float(feature_share)) if flag(features) else None
 
     def metadata(self) -> dict[str, str]:
         """Size and switches of the network."""
@@ -70,20 +74,26 @@ class TTARecipe(Recipe):
         losses: Losses = {"l1": loss.item()}
         if clock.progress >= self.warm_up:
             whole = composite(fill, batch.images, batch.masks)
-            real, fake = self.critic(batch.images, batch.masks), self.critic(whole.detach(), batch.masks)
-            critic_loss = hinge_discriminator(real, fake)
-            update("critic", critic_loss)
-            losses["critic"] = critic_loss.item()
-            fooling = hinge_generator(self.critic(whole, batch.masks))
+            reconstructed = loss
+            if self.adversarial:
+                fooling = self._play(whole, batch, losses, update)
+                loss = loss + fooling
             if self.features is not None:
-                looks, parts = self.features(fill, whole, batch.images, loss)
+                looks, parts = self.features(fill, whole, batch.images, reconstructed)
                 loss = loss + looks
                 losses |= parts
-            loss = loss + fooling
-            losses["adversarial"] = fooling.item()
         update("generator", loss)
         losses |= spread(fill, batch)
         return losses
+
+    def _play(self, whole: Tensor, batch: Batch, losses: Losses, update: Updater) -> Tensor:
+        """One step of the critic; returns the generator's part of the game."""
+        real, fake = self.critic(batch.images, batch.masks), self.critic(whole.detach(), batch.masks)
+        critic_loss = hinge_discriminator(real, fake)
+        update("critic", critic_loss)
+        fooling = hinge_generator(self.critic(whole, batch.masks))
+        losses |= {"critic": critic_loss.item(), "adversarial": fooling.item()}
+        return fooling
 
     def predict(self, generators: dict[str, nn.Module], damaged: Tensor, masks: Tensor) -> Tensor:
         """One forward pass."""
