@@ -20,6 +20,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--minutes", type=float, help="how long to train, with what a resumed run already had")
     train.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the run lives, e.g. runs/tta")
     train.add_argument("--resume", action="store_true", help="continue the run in --out")
+    train.add_argument("--start", metavar="FILE", help="begin with these weights, or with the “shipped” ones")
     _add_plan(train)
     train.set_defaults(run=_later("train_command"))
 
@@ -51,6 +52,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     export.add_argument(
         "--show", type=Path, metavar="DIR", help="photos for the card's picture (default: validation's)"
     )
+    export.add_argument("--replace", action="store_true", help="even if the weights that are here do better")
     export.set_defaults(run=_later("export_command"))
     add = deeds.add_parser("add", help="add published weights that you have: VGG, LPIPS, FID's Inception")
     add.add_argument("backbone", choices=("vgg16", "vgg19", "lpips", "inception"))

@@ -8,6 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from functools import wraps
+from pathlib import Path
 
 import torch
 
@@ -77,6 +78,9 @@ def train_command(options: argparse.Namespace) -> int:
     trainer = Trainer(recipe, pack, plan, options.out, device)
     if options.resume:
         trainer.resume(options.out / "last")
+    elif options.start is not None:
+        shipped = WEIGHTS_DIR / f"{options.model}.safetensors"
+        trainer.start_from(read_weights(shipped if options.start == "shipped" else Path(options.start)))
     say = _say if trainer.rank == 0 else _silence
     groups = pack.groups("train")
     sets = ", ".join(f"{name} {count}" for name, count in groups.items())
@@ -152,7 +156,14 @@ def verify_command(options: argparse.Namespace) -> int:
 def export_command(options: argparse.Namespace) -> int:
     """Write weights and card into the package."""
     pack = PhotoPack(options.pack or options.run_folder / "pack")
-    path = export(options.run_folder, pack, checkpoint=options.checkpoint, show=options.show, say=_say)
+    path = export(
+        options.run_folder,
+        pack,
+        checkpoint=options.checkpoint,
+        show=options.show,
+        replace=options.replace,
+        say=_say,
+    )
     print(f"Wrote {path} and {path.with_suffix('.md').name}.")
     return OK
 

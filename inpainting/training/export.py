@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,10 +34,12 @@ from inpainting.training.validation import (
     sheet,
     validation_cases,
 )
-from inpainting.weights.loading import write_weights
+from inpainting.weights.loading import WeightsError, read_weights, write_weights
 
 SIDE = 256
 _LARGEST_FILE = 8 * 1000 * 1000
+_SLACK_DB = 0.05
+"""What weights may be worse by than those that they replace; rounding to half precision is far below it."""
 _BETTER_WHEN = {"psnr": 1, "ssim": 1, "l1": -1, "lite0_distance": -1}
 _UNITS = {"psnr": "PSNR (dB)", "ssim": "SSIM", "l1": "L1 (%)", "lite0_distance": "Lite0 distance"}
 
@@ -80,27 +83,31 @@ def export(
     checkpoint: str = "best",
     out: Path = WEIGHTS_DIR,
     show: Path | None = None,
+    replace: bool = False,
     say: Callable[[str], None] = print,
 ) -> Path:
     """Write weights and card of `run` to `out`; returns the weights file.
 
     The card's picture is made of the photos in the folder `show`, or else of validation photos: a card that is passed
     on needs photos that may be. The averaged (EMA) weights of `checkpoint` (``best`` or ``last``) are taken. Measured
-    are the written file's own results on the pack's validation photos. Raises `CheckpointError` with a sentence.
+    are the written file's own results on the pack's validation photos. Weights in `out` that do better on these stay,
+    unless `replace`. Raises `CheckpointError` with a sentence.
     """
     tensors, facts = load_checkpoint(run / checkpoint)
     wishes = facts["recipe"]
     recipe = make_recipe(wishes["model"], wishes["size"], wishes["switches"])
     unpack_modules("average", recipe.generators, tensors)
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{recipe.key}.safetensors"
-    sha256 = write_weights(path, recipe.export(recipe.generators), recipe.metadata())
-    if path.stat().st_size > _LARGEST_FILE:
-        say(f"Warning: {path.name} has {path.stat().st_size / 1e6:.1f} MB; shipped files are to stay under 8 MB.")
     cases = validation_cases(pack, recipe.side or SIDE, box=recipe.hole_box)
     if not cases:
         raise CheckpointError("The pack has no validation photos to measure the weights on.")
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / f"{recipe.key}.safetensors"
     say(f"Measuring on {len(cases)} validation photos at {cases[0].photo.shape[0]} px …")
+    if path.is_file() and not replace:
+        _keep_the_better(path, recipe, cases)
+    sha256 = write_weights(path, recipe.export(recipe.generators), recipe.metadata())
+    if path.stat().st_size > _LARGEST_FILE:
+        say(f"Warning: {path.name} has {path.stat().st_size / 1e6:.1f} MB; shipped files are to stay under 8 MB.")
     results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
     measured = measure(cases, results)
     _write_card(out, path, recipe, facts, measured, sha256)
@@ -137,11 +144,31 @@ def _results(recipe: Recipe, cases: list[Case], *, shipped: bool) -> list[RGB]:
     if shipped and recipe.hole_box is None and get_entry(recipe.key).trained:
         engine = Engine("cpu")
         return [engine.fill(Photo(case.photo), case.hole, model=recipe.key).photo.pixels for case in cases]  # type: ignore[misc]
+    return _predicted(recipe, cases)
+
+
+def _predicted(recipe: Recipe, cases: list[Case]) -> list[RGB]:
+    """The networks' own fills, without the engine around them."""
     for module in recipe.generators.values():
         module.eval()
     return fill_cases(
         cases, lambda images, masks: recipe.predict(recipe.generators, images, masks), torch.device("cpu")
     )
+
+
+def _keep_the_better(path: Path, recipe: Recipe, cases: list[Case]) -> None:
+    """Raise `CheckpointError` when the weights in `path` fill `cases` better than `recipe`'s networks."""
+    before = copy.deepcopy(recipe)
+    try:
+        before.start_from(read_weights(path))
+    except WeightsError:
+        return  # another network, or a damaged file: nothing to compare with
+    old, new = (float(scores(cases, _predicted(one, cases))["psnr"].mean()) for one in (before, recipe))
+    if old > new + _SLACK_DB:
+        raise CheckpointError(
+            f"{path.name} already holds weights that do better on the same photos (PSNR {old:.2f} dB; the run's "
+            f"{new:.2f} dB), so nothing was written. Train on, or add --replace to take the run's all the same."
+        )
 
 
 def _damaged(case: Case) -> RGB:
@@ -170,6 +197,7 @@ def _write_card(
         "device": facts["device"],
         "photos": facts["sets"],
         "switches": facts["recipe"]["switches"],
+        "started_from": facts.get("started_from", ""),
         "validation": measured.as_json(),
     }
     (out / f"{recipe.key}.json").write_text(json.dumps(card, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -184,6 +212,7 @@ def _write_card(
         f"- {facts['step']:,} steps of {plan['batch']} pictures, {facts['pictures']:,} in all; {minutes:.0f} minutes "
         f"on {facts['device']}",
         f"- Curriculum: {recipe.side} px" if recipe.side else f"- Curriculum: {stages}",
+        *([f"- Began with weights of sha256 `{facts['started_from'][:16]}…`"] if facts.get("started_from") else []),
         f"- Switches: {', '.join(f'{k}={v}' for k, v in facts['recipe']['switches'].items()) or 'the defaults'}",
         "- Photos: " + ", ".join(f"{name} ({count})" for name, count in facts["sets"].items()),
         "- Licences of the photos: see the table in docs/training.md. No weights of others went into this file.",

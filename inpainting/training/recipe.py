@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from inpainting.training.batches import Batch
+from inpainting.weights.loading import Weights, WeightsError, load_into
 
 if TYPE_CHECKING:
     from inpainting.training.features import FeatureLosses
@@ -95,6 +96,17 @@ class Recipe(ABC):
         return {
             f"{name}.{key}": value for name, module in generators.items() for key, value in module.state_dict().items()
         }
+
+    def start_from(self, weights: Weights) -> None:
+        """Undo `export`; raise `WeightsError` for weights of another model, size or switch."""
+        for name, wanted in self.metadata().items():
+            found = weights.metadata.get(name, "unknown")
+            if found != wanted:
+                raise WeightsError(
+                    f"{weights.name} was trained with another {name} ({found}) than this run asks for ({wanted})."
+                )
+        several = len(self.generators) > 1
+        load_into(nn.ModuleDict(self.generators) if several else next(iter(self.generators.values())), weights)
 
     def state(self) -> dict[str, object]:
         """Numbers beyond the networks that a resumed run needs; JSON-able."""

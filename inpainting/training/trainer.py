@@ -33,6 +33,7 @@ from inpainting.training.recipe import Clock, Losses, Recipe, Updater
 from inpainting.training.runlog import RunLog
 from inpainting.training.validation import fill_cases, scores, sheet, validation_cases
 from inpainting.training.watch import Alarm, Watch
+from inpainting.weights.loading import Weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +113,20 @@ class Trainer:
         self.step = 0
         self.seconds = 0.0
         self.best: dict[str, float] = {}
+        self.started_from = ""
+        """Checksum of the weights that this run began with, empty for random ones."""
         self.watch = Watch()
         self._stop = False
         self._share_weights()
 
     # State
+
+    def start_from(self, weights: Weights) -> None:
+        """Begin with `weights` instead of random ones; raise `WeightsError` when they are another network's."""
+        self.recipe.start_from(weights)
+        for name, average in self.averages.items():
+            average.load_state_dict(self.recipe.generators[name].state_dict())
+        self.started_from = weights.sha256
 
     def save(self, folder: Path) -> None:
         """Write the full state to `folder` (first process only)."""
@@ -133,6 +143,7 @@ class Trainer:
             "seconds": self.seconds,
             "pictures": self.step * self.plan.batch * self.world,
             "best": self.best,
+            "started_from": self.started_from,
             "pack": self.pack.fingerprint(),
             "sets": self.pack.groups("train"),
             "plan": asdict(self.plan),
@@ -163,6 +174,7 @@ class Trainer:
         self.recipe.load_state(facts["recipe_state"])
         torch.set_rng_state(tensors["rng/cpu"])
         self.step, self.seconds, self.best = int(facts["step"]), float(facts["seconds"]), dict(facts["best"])
+        self.started_from = str(facts.get("started_from", ""))
 
     # The loop
 

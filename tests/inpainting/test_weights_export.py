@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 import torch
 
+from inpainting.catalog import WEIGHTS_DIR
 from inpainting.cli import main
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
+from inpainting.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint, unpack_modules
 from inpainting.training.cli import add_commands
 from inpainting.training.export import export
 from inpainting.training.pack import PhotoPack
@@ -93,6 +95,57 @@ def test_a_card_can_show_photos_that_may_be_passed_on(tmp_path: Path) -> None:
     assert first.photo.shape == (64, 64, 3)
     assert 0.1 <= first.hole.mean() <= 0.4
     assert first.photo[32, 60, 0] == 55
+
+
+def test_a_run_can_begin_with_the_shipped_weights(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["train", "lbp", "--pack", str(run / "pack"), "--resolution", "64", "--batch", "2", "--device", "cpu"]
+    words += ["--validation-photos", "1", "--set", "warm_up=1", "--set", "first_stage=0"]
+    fresh, tuned = str(tmp_path / "fresh"), str(tmp_path / "tuned")
+    assert main([*words, "--out", fresh, "--steps", "1"], more=add_commands) == 0
+    assert main([*words, "--out", tuned, "--steps", "1", "--start", "shipped"], more=add_commands) == 0
+    assert main([*words, "--out", tuned, "--steps", "2", "--resume"], more=add_commands) == 0
+    shipped = read_weights(WEIGHTS_DIR / "lbp.safetensors")
+    for out, begun in ((tmp_path / "fresh", ""), (tmp_path / "tuned", shipped.sha256)):
+        tensors, facts = load_checkpoint(out / "last")
+        assert facts["started_from"] == begun
+        for part in ("generator", "average"):
+            recipe = make_recipe("lbp", "small")
+            unpack_modules(part, recipe.generators, tensors)
+            gaps = [
+                (value - shipped.tensors[name]).abs().max().item()
+                for name, value in recipe.generators["generator"].state_dict().items()
+            ]
+            assert (max(gaps) < 1e-3) == bool(begun)  # two of Adam's steps move a weight by at most 4e-4
+
+    capsys.readouterr()
+    other = str(tmp_path / "other")
+    for start, switch, sentence in (
+        ("shipped", "guidance=no", "lbp.safetensors was trained with another guidance (on)"),
+        ("absent.safetensors", "seam=yes", "absent.safetensors cannot be read"),
+    ):
+        asked = [*words, "--out", other, "--steps", "1", "--start", start, "--set", switch]
+        assert main(asked, more=add_commands) == 2
+        assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_better_weights_stay_unless_told_otherwise(run: Path, tmp_path: Path) -> None:
+    pack, out = PhotoPack(run / "pack"), tmp_path / "weights"
+    for _ in range(2):  # what is as good as what is there may replace it
+        path = export(run, pack, checkpoint="last", out=out, say=lambda text: None)
+    good = path.read_bytes()
+    tensors, facts = load_checkpoint(run / "last")
+    generator = torch.Generator().manual_seed(0)
+    for name in [name for name in tensors if name.startswith("average/") and tensors[name].ndim == 4]:
+        tensors[name] += torch.randn(tensors[name].shape, generator=generator)
+    save_checkpoint(tmp_path / "ruined" / "last", tensors, facts)
+    with pytest.raises(CheckpointError, match="do better on the same photos"):
+        export(tmp_path / "ruined", pack, checkpoint="last", out=out, say=lambda text: None)
+    assert path.read_bytes() == good
+    export(tmp_path / "ruined", pack, checkpoint="last", out=out, replace=True, say=lambda text: None)
+    assert path.read_bytes() != good
 
 
 @pytest.mark.slow
