@@ -35,6 +35,9 @@ from inpainting.training.validation import fill_cases, scores, sheet, validation
 from inpainting.training.watch import Alarm, Watch
 from inpainting.weights.loading import Weights
 
+_TELL_SECONDS = 30.0
+"""Between two lines about a run's pace."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:
@@ -184,8 +187,8 @@ class Trainer:
         log = RunLog(self.out) if self.rank == 0 else None
         source = BatchSource(self.pack, self.plan.batch, self.plan.seed, self.rank)
         update = _Update(self)
-        first_second, base = time.monotonic(), self.seconds
-        saved = validated = time.monotonic()
+        first_second, base, first_step = time.monotonic(), self.seconds, self.step
+        saved = validated = told = time.monotonic()
         resolution = self._resolution()
         batches = source.stream(self.step, resolution, threads=self.plan.loader_threads)
         with self._interruptible():
@@ -200,6 +203,9 @@ class Trainer:
                 self.step += 1
                 self.seconds = base + time.monotonic() - first_second
                 self._look_after(losses, clock, log, say)
+                if time.monotonic() - told > _TELL_SECONDS:
+                    told = time.monotonic()
+                    say(self._pace(clock, losses, self.step - first_step, told - first_second))
                 if time.monotonic() - saved > self.plan.checkpoint_minutes * 60:
                     self.save(self.out / "last")
                     saved = time.monotonic()
@@ -266,6 +272,14 @@ class Trainer:
             over = over.to(self.device)
             dist.all_reduce(over, op=dist.ReduceOp.MAX)
         return bool(over.item())
+
+    def _pace(self, clock: Clock, losses: Losses, steps: int, seconds: float) -> str:
+        """How far the run is and how fast, in a line."""
+        terms = ", ".join(f"{name} {value:.3f}" for name, value in list(losses.items())[:3])
+        return (
+            f"Step {self.step}, {self._progress():.0%}, {self.seconds / 60:.1f} min: {steps / seconds:.2f} steps/s at "
+            f"{clock.resolution} px; {terms}"
+        )
 
     def _look_after(self, losses: Losses, clock: Clock, log: RunLog | None, say: Callable[[str], None]) -> None:
         alarm: Alarm | None = self.watch.look(losses, self.step)

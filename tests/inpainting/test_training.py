@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -90,6 +91,16 @@ def test_training_moves_every_parameter_and_the_loss_is_logged(model: str, pack:
     assert list((tmp_path / "samples").glob("*.png"))
     curves = b"".join(file.read_bytes() for file in (tmp_path / "tensorboard").iterdir())
     assert all(row["name"].encode() in curves for row in rows)
+
+
+def test_a_run_tells_how_far_and_how_fast_it_is(
+    pack: PhotoPack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("inpainting.training.trainer._TELL_SECONDS", 0.0)
+    lines: list[str] = []
+    trainer("tta", pack, tmp_path, steps=2).run(say=lines.append)
+    assert re.match(r"Step 1, 50%, 0\.\d min: [0-9.]+ steps/s at 32 px; l1 0\.\d{3}, critic", lines[0])
+    assert lines[1].startswith("Step 2, 100%, ")
 
 
 def test_resuming_equals_never_having_stopped_bit_for_bit(pack: PhotoPack, tmp_path: Path) -> None:
