@@ -16,6 +16,7 @@ import torch
 from inpainting.catalog import WEIGHTS_DIR, get_entry
 from inpainting.engine import Engine
 from inpainting.evaluation.features import Viewer
+from inpainting.evaluation.measures import LEAST_PICTURES_FOR_INTERVALS
 from inpainting.evaluation.peers import PEERS
 from inpainting.evaluation.statistics import Difference, paired_difference
 from inpainting.imaging import Photo
@@ -57,8 +58,10 @@ class Measured:
     """Per peer and metric: ours minus theirs."""
 
     def beats(self, peer: str, metric: str) -> bool:
-        """Whether we are better than `peer` with 95 % confidence."""
+        """Whether we are better than `peer` with 95 % confidence; never on fewer than 20 pictures."""
         gap = self.gaps[peer][metric]
+        if self.pictures < LEAST_PICTURES_FOR_INTERVALS:
+            return False
         return (gap.low > 0) if _BETTER_WHEN[metric] > 0 else (gap.high < 0)
 
     def as_json(self) -> dict[str, Any]:
@@ -217,7 +220,7 @@ def _write_card(
         "- Photos: " + ", ".join(f"{name} ({count})" for name, count in facts["sets"].items()),
         "- Licences of the photos: see the table in docs/training.md. No weights of others went into this file.",
         "",
-        f"## Measured on {measured.pictures} validation photos",
+        f"## Measured on {measured.pictures} validation photo{'' if measured.pictures == 1 else 's'}",
         "",
         f"{measured.side} × {measured.side} px, holes of {measured.hole}, known pixels pasted back, whole picture. "
         "In brackets the 95 % interval of the paired difference, ours minus theirs. The Lite0 distance is "
@@ -238,5 +241,8 @@ def _write_card(
         if not lost
         else f"**Not** better with 95 % confidence than: {', '.join(lost)}. It needs longer training."
     )
+    if measured.pictures < LEAST_PICTURES_FOR_INTERVALS:
+        counted = "1 photo is" if measured.pictures == 1 else f"{measured.pictures} photos are"
+        verdict = f"{counted} too few to call any difference certain, and the intervals are too narrow."
     lines += ["", verdict, "", f"![Damaged, filled, true]({recipe.key}.jpg)", ""]
     (out / f"{recipe.key}.md").write_text("\n".join(lines), encoding="utf-8")

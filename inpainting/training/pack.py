@@ -10,7 +10,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +22,7 @@ Split = Literal["train", "validation"]
 RGB = NDArray[np.uint8]
 _ENDINGS = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff", ".bmp"}
 _VERSION = 1
+_LEAST_VALIDATION = 8
 
 
 class PackError(ValueError):
@@ -42,10 +43,16 @@ class PackedPhoto:
     length: int
 
 
-def split_of(name: str) -> Split:
-    """Validation when the first hex digit of the SHA-1 of the file name is 0 (about one in sixteen), else training."""
-    digest = hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()
-    return "validation" if digest.startswith("0") else "train"
+def splits_of(names: Sequence[str]) -> list[Split]:
+    """Which of the photos called `names` are for validation: those with the lowest SHA-1 of the file name.
+
+    These are all whose first hex digit is 0, about one in sixteen, and in small packs as many more as make
+    `_LEAST_VALIDATION` photos or a fifth of the pack, whichever is less: one photo would measure nothing.
+    """
+    digests = [hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest() for name in names]
+    least = min(_LEAST_VALIDATION, len(names) // 5)
+    limit = sorted(digests)[least - 1] if least else ""
+    return ["validation" if digest.startswith("0") or digest <= limit else "train" for digest in digests]
 
 
 def find_photos(folders: Sequence[Path]) -> list[Path]:
@@ -122,7 +129,7 @@ def _encode_all(
                 PackedPhoto(
                     name=path.name,
                     group=_group(path, roots),
-                    split=split_of(path.name),
+                    split="train",
                     width=pixels.shape[1],
                     height=pixels.shape[0],
                     offset=len(blob),
@@ -130,7 +137,8 @@ def _encode_all(
                 )
             )
             blob += stream
-    return records, bytes(blob)
+    splits = splits_of([record.name for record in records])
+    return [replace(record, split=split) for record, split in zip(records, splits, strict=True)], bytes(blob)
 
 
 def _group(path: Path, roots: dict[Path, str]) -> str:

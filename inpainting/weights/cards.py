@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from inpainting.evaluation.measures import LEAST_PICTURES_FOR_INTERVALS
+
 COLUMNS = {
     "psnr": ("PSNR (dB)", 2),
     "ssim": ("SSIM", 3),
@@ -43,15 +45,16 @@ def comparison(folder: Path) -> str:
         for peer in AGAINST:
             if peer in validation["difference"]:
                 gaps = validation["difference"][peer]
-                lines.append(f"| − {peer} | " + " | ".join(_gap(name, gaps[name]) for name in COLUMNS) + " |")
+                enough = validation["pictures"] >= LEAST_PICTURES_FOR_INTERVALS
+                lines.append(f"| − {peer} | " + " | ".join(_gap(name, gaps[name], enough) for name in COLUMNS) + " |")
     return "\n".join(lines)
 
 
-def _gap(metric: str, gap: list[float]) -> str:
+def _gap(metric: str, gap: list[float], enough: bool) -> str:
     mean, low, high = gap
     digits = COLUMNS[metric][1]
     text = f"{mean:+.{digits}f} [{low:+.{digits}f}, {high:+.{digits}f}]"
-    if low <= 0 <= high:
+    if low <= 0 <= high or not enough:
         return text
     better = (high < 0) if metric in _LESS_IS_BETTER else (low > 0)
     return f"**{text}**" if better else f"*{text}*"

@@ -11,7 +11,7 @@ from inpainting.training.pack import PhotoPack, build_pack
 
 
 def small_pack(folder: Path, out: Path) -> PhotoPack:
-    """Photos in `folder` and a pack of them in `out`: five to learn from, one to be measured on."""
+    """Photos in `folder` and a pack of them in `out`: four to learn from, two to be measured on."""
     names = ["photo-2.png", "photo-3.png", "photo-5.png", "photo-6.png", "photo-4.png", "valid-18.png"]
     for number, name in enumerate(names):
         coarse = np.random.default_rng(number).integers(0, 255, (4, 4, 3)).astype(np.uint8)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from inpainting.training.batches import BatchSource, random_crop
-from inpainting.training.pack import PackError, PhotoPack, build_pack, split_of
+from inpainting.training.pack import PackError, PhotoPack, build_pack, splits_of
 
 
 def smooth_photo(seed: int, height: int, width: int) -> np.ndarray:
@@ -38,9 +38,10 @@ def test_a_pack_holds_every_readable_photo_at_its_size(folders: list[Path], tmp_
 
 def test_split_is_by_the_name_alone(folders: list[Path], tmp_path: Path) -> None:
     pack = build_pack(folders, tmp_path / "pack", side=64)
-    for photo in pack.photos:
-        first = hashlib.sha1(photo.name.encode(), usedforsecurity=False).hexdigest()[0]
-        assert photo.split == ("validation" if first == "0" else "train")
+    names = [photo.name for photo in pack.photos]
+    assert [photo.split for photo in pack.photos] == splits_of(names)
+    assert all(photo.split == "validation" for photo in pack.photos if first_digit(photo.name) == "0")
+    assert len(pack.numbers("validation")) == 8
     assert not set(pack.numbers("train")) & set(pack.numbers("validation"))
     assert pack.groups("train").keys() == {"trees", "walls"}
 
@@ -78,10 +79,25 @@ def test_wrong_folders_and_damaged_packs_are_refused_with_a_sentence(tmp_path: P
         PhotoPack(tmp_path / "pack")
 
 
+def first_digit(name: str) -> str:
+    return hashlib.sha1(name.encode(), usedforsecurity=False).hexdigest()[0]
+
+
 def test_the_published_split_rule() -> None:
-    assert split_of("photo-2.png") == split_of("photo-2.png")
-    shares = np.mean([split_of(f"{number}.jpg") == "validation" for number in range(4000)])
-    assert abs(shares - 1 / 16) < 0.015
+    names = [f"{number}.jpg" for number in range(4000)]
+    splits = dict(zip(names, splits_of(names), strict=True))
+    assert {name for name in names if splits[name] == "validation"} == {
+        name for name in names if first_digit(name) == "0"
+    }
+    assert abs(list(splits.values()).count("validation") / 4000 - 1 / 16) < 0.015
+
+
+@pytest.mark.parametrize(("photos", "validation"), [(1, 0), (4, 0), (6, 1), (30, 6), (60, 8)])
+def test_small_packs_keep_enough_aside_to_measure_something(photos: int, validation: int) -> None:
+    names = [f"holiday-{number}.jpg" for number in range(photos)]
+    splits = splits_of(names)
+    assert splits.count("validation") == max(validation, sum(first_digit(name) == "0" for name in names))
+    assert splits_of(names[::-1]) == splits[::-1]
 
 
 def test_batches_depend_on_seed_rank_and_step_only(folders: list[Path], tmp_path: Path) -> None:

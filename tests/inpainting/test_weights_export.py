@@ -15,10 +15,11 @@ import torch
 
 from inpainting.catalog import WEIGHTS_DIR
 from inpainting.cli import main
+from inpainting.evaluation.statistics import Difference
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
 from inpainting.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint, unpack_modules
 from inpainting.training.cli import add_commands
-from inpainting.training.export import export
+from inpainting.training.export import Measured, export
 from inpainting.training.pack import PhotoPack
 from inpainting.training.recipes import make_recipe
 from inpainting.training.validation import fill_cases, folder_cases, scores, validation_cases
@@ -81,8 +82,17 @@ def test_exported_weights_give_the_figures_of_their_card(run: Path, tmp_path: Pa
     text = (tmp_path / "lbp.md").read_text(encoding="utf-8")
     assert "holiday" in text
     assert f"{card['validation']['peers']['Telea']['psnr']:.3f}" in text
-    assert "Not** better" in text  # five steps beat nobody
+    assert len(cases) == card["validation"]["pictures"] == 6
+    assert "6 photos are too few to call any difference certain" in text
     assert (tmp_path / "lbp.jpg").stat().st_size > 10_000
+
+
+def test_few_pictures_beat_nobody_for_certain() -> None:
+    better = Difference(mean=1.0, low=0.5, high=1.5)
+    for pictures, certain in ((19, False), (20, True)):
+        measured = Measured(pictures, 256, "", {}, {}, {"Telea": {"psnr": better, "l1": better}})
+        assert measured.beats("Telea", "psnr") == certain
+        assert not measured.beats("Telea", "l1")
 
 
 def test_a_card_can_show_photos_that_may_be_passed_on(tmp_path: Path) -> None:
