@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from inpainting.catalog_entries import ALL_ENTRIES, CONTENT_CHOICES, SOURCES
+from inpainting.catalog_entries import ALL_ENTRIES, CONTENT_CHOICES, GRAIN, SOURCES
 from inpainting.model_entry import WEIGHTS_DIR, CatalogError, Cost, ModelEntry, Paper, Param, ParamKind
 from inpainting.standing import Standing, read_standings
 
@@ -17,6 +17,7 @@ __all__ = [
     "CONTENT_ORDER",
     "CONTENT_WEIGHTS",
     "ENTRIES",
+    "GRAIN",
     "REFINE",
     "REFINER",
     "SOURCES",

@@ -13,6 +13,15 @@ SOURCES = Param(
     "Show where it came from",
     "Look for the place each spot was copied from. Takes up to three quarters longer; large holes have it anyway.",
 )
+GRAIN = Param(
+    "grain",
+    "float",
+    0.35,
+    "Grain",
+    "How much of the photo's own fine grain the fill is given: 0 none, 1 as much as its surroundings have.",
+    0.0,
+    1.0,
+)
 PRECISION = Param(
     "precision",
     "choice",
@@ -52,6 +61,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
             2021,
             "https://doi.org/10.1109/TMM.2021.3111491",
         ),
+        params=(GRAIN,),
         weights=("lbp.safetensors",),
         order=30,
     ),
@@ -90,6 +100,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "How matching texture is looked for: everywhere, or near the coarser scale's matches (quick).",
                 choices=("auto", "exhaustive", "quick"),
             ),
+            GRAIN,
         ),
         weights=("tta.safetensors",),
         order=10,
@@ -131,6 +142,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "For large holes: synthesise textures up to the photo's own size, or enlarge the first result (quick).",
                 choices=("full", "working"),
             ),
+            GRAIN,
         ),
         weights=("tmad.safetensors",),
         order=20,

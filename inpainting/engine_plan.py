@@ -11,12 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from inpainting.catalog import SOURCES
+from inpainting.catalog import GRAIN, SOURCES
 from inpainting.checkpoints import FinishedCrop, Keeper, MakeState
 from inpainting.imaging.composite import paste_fill, prove
 from inpainting.imaging.context import HoleGroup, group_holes
 from inpainting.imaging.correspondence import PATCH, find_sources
 from inpainting.imaging.detail import DetailSource
+from inpainting.imaging.grain import add_grain
 from inpainting.imaging.photo import BoolMask, Photo
 from inpainting.imaging.working import WorkingCrop, make_working_crop
 from inpainting.models.base import Cancelled, FillError, FillInput, FillModel, FillOutput, Step
@@ -68,6 +69,7 @@ class Plan:
         self._outputs: dict[int, FillOutput] = {}
         self._source_patch: dict[int, int] = {}
         self._wants_sources = bool(params.get(SOURCES.name))
+        self._grain = float(params.get(GRAIN.name, 0.0))
         self._tell(Step("Preparing" if self._resumed == 0.0 else "Taking up where it stopped", 0.0), 0.0)
         self.groups: list[HoleGroup] = group_holes(mask, min_side=model.context_side)
         self.working: list[WorkingCrop] = [
@@ -137,10 +139,17 @@ class Plan:
                 crop.composite(image),
                 crop.mask,
                 seed=self.inputs[index].seed,
-                on_round=lambda part: self._tell(
-                    Step("Finding fine detail" if crop.is_reduced else "Finding where it came from", 1.0),
-                    self._within(index, _MODEL_SHARE_WITH_MATCHING + (1 - _MODEL_SHARE_WITH_MATCHING) * part),
+                on_round=self._matching_listener(
+                    index, "Finding fine detail" if crop.is_reduced else "Finding where it came from"
                 ),
+            )
+        if self._grain > 0:
+            image = add_grain(
+                crop.composite(image),
+                crop.mask,
+                self._grain,
+                seed=self.inputs[index].seed,
+                on_round=self._matching_listener(index, "Adding the photo's grain"),
             )
         self._outputs[index] = replace(output, image=image, sources=sources)
         self._source_patch[index] = patch
@@ -197,7 +206,7 @@ class Plan:
         return _PREPARED + (_COMPUTED - _PREPARED) * done
 
     def _listener(self, index: int, model: FillModel) -> Callable[[Step], None]:
-        matching = self._looks_for_sources(index, model)
+        matching = self._looks_for_sources(index, model) or self._grain > 0
         share = _MODEL_SHARE_WITH_MATCHING if matching else 1.0
 
         def listen(step: Step) -> None:
@@ -205,6 +214,13 @@ class Plan:
             if len(self.working) > 1:
                 stage = f"Area {index + 1} of {len(self.working)}: {stage}"
             self._tell(replace(step, stage=stage), self._within(index, step.fraction * share), index)
+
+        return listen
+
+    def _matching_listener(self, index: int, stage: str) -> Callable[[float], None]:
+        def listen(part: float) -> None:
+            share = _MODEL_SHARE_WITH_MATCHING + (1 - _MODEL_SHARE_WITH_MATCHING) * part
+            self._tell(Step(stage, 1.0), self._within(index, share))
 
         return listen
 

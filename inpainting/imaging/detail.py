@@ -69,7 +69,7 @@ class DetailSource:
 
 
 def detail_at(
-    pixels: Pixels,
+    pixels: Pixels | FloatImage,
     unknown: BoolMask,
     small: FloatImage,
     source: DetailSource,
@@ -80,11 +80,12 @@ def detail_at(
 ) -> FloatImage:
     """(n, 3): the fine detail to add to the enlarged result at the hole pixels (`ys`, `xs`) of a crop.
 
-    `pixels` (H, W, 1 or 3) and `unknown` (H, W) are the crop at full resolution, `small` (h, w, 3) its filled version
-    at working scale. Places without a usable source get no detail (zero).
+    `pixels` (H, W, 1 or 3; whole numbers, or floating point in [0, 1]) and `unknown` (H, W) are the crop at full
+    resolution, `small` (h, w, 3) its filled version at working scale. Places without a usable source get no detail
+    (zero).
     """
     height, width = unknown.shape
-    unit = np.float32(1.0 / np.iinfo(pixels.dtype).max)
+    unit = np.float32(1.0 if pixels.dtype.kind == "f" else 1.0 / np.iinfo(pixels.dtype).max)  # type: ignore[type-var]
     grid_y = np.maximum((ys + 0.5) / scale_y - 0.5, 0.0) / source.step
     grid_x = np.maximum((xs + 0.5) / scale_x - 0.5, 0.0) / source.step
     low_y, low_x = grid_y.astype(np.intp), grid_x.astype(np.intp)

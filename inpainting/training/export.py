@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 import torch
 
-from inpainting.catalog import WEIGHTS_DIR, get_entry
+from inpainting.catalog import GRAIN, WEIGHTS_DIR, get_entry
 from inpainting.engine import Engine
 from inpainting.evaluation.features import Viewer
 from inpainting.evaluation.measures import LEAST_PICTURES_FOR_INTERVALS
@@ -56,6 +56,8 @@ class Measured:
     peers: dict[str, dict[str, float]]
     gaps: dict[str, dict[str, Difference]]
     """Per peer and metric: ours minus theirs."""
+    alone: dict[str, float] | None = None
+    """Ours without the photo's grain, which the engine adds to it; None where it adds none."""
 
     def beats(self, peer: str, metric: str) -> bool:
         """Whether we are better than `peer` with 95 % confidence; never on fewer than 20 pictures."""
@@ -71,6 +73,7 @@ class Measured:
             "side": self.side,
             "hole": self.hole,
             "scores": self.ours,
+            "without_grain": self.alone,
             "peers": self.peers,
             "difference": {
                 peer: {name: [gap.mean, gap.low, gap.high] for name, gap in row.items()}
@@ -111,20 +114,24 @@ def export(
     sha256 = write_weights(path, recipe.export(recipe.generators), recipe.metadata())
     if path.stat().st_size > _LARGEST_FILE:
         say(f"Warning: {path.name} has {path.stat().st_size / 1e6:.1f} MB; shipped files are to stay under 8 MB.")
-    results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
-    measured = measure(cases, results)
+    in_use = out == WEIGHTS_DIR and recipe.hole_box is None and get_entry(recipe.key).trained
+    results = _engine_fills(recipe.key, cases, {}) if in_use else _predicted(recipe, cases)
+    alone = _engine_fills(recipe.key, cases, {GRAIN.name: 0}) if in_use else None
+    measured = measure(cases, results, alone)
     _write_card(out, path, recipe, facts, measured, sha256)
     if show is not None:
         cases = folder_cases(show, cases[0].photo.shape[0], box=recipe.hole_box)
-        results = _results(recipe, cases, shipped=out == WEIGHTS_DIR)
+        results = _engine_fills(recipe.key, cases, {}) if in_use else _predicted(recipe, cases)
     cv2.imwrite(
         str(out / f"{recipe.key}.jpg"), sheet(cases, results, most=8)[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, 82]
     )
     return path
 
 
-def measure(cases: list[Case], results: list[RGB]) -> Measured:
+def measure(cases: list[Case], results: list[RGB], alone: list[RGB] | None = None) -> Measured:
     """Scores of `results` and of every classical peer on `cases`, with paired 95 % intervals.
+
+    `alone` are the results without grain, where `results` have some.
 
     The perceptual distance (`inpainting.evaluation.features`) is among them unless its network is missing.
     """
@@ -140,14 +147,15 @@ def measure(cases: list[Case], results: list[RGB]) -> Measured:
         gaps[name] = {metric: paired_difference(ours[metric], theirs[metric]) for metric in ours}
     shares = [float(case.hole.mean()) for case in cases]
     hole = f"{min(shares):.0%} to {max(shares):.0%} of the picture"
-    return Measured(len(cases), cases[0].photo.shape[0], hole, _means(ours), peers, gaps)
+    bare = None if alone is None else _means(scores(cases, alone) | look(viewer, seen, alone))
+    return Measured(len(cases), cases[0].photo.shape[0], hole, _means(ours), peers, gaps, bare)
 
 
-def _results(recipe: Recipe, cases: list[Case], *, shipped: bool) -> list[RGB]:
-    if shipped and recipe.hole_box is None and get_entry(recipe.key).trained:
-        engine = Engine("cpu")
-        return [engine.fill(Photo(case.photo), case.hole, model=recipe.key).photo.pixels for case in cases]  # type: ignore[misc]
-    return _predicted(recipe, cases)
+def _engine_fills(model: str, cases: list[Case], params: Mapping[str, Any]) -> list[RGB]:
+    """What people get of the weights that the engine uses."""
+    engine = Engine("cpu")
+    fills = (engine.fill(Photo(case.photo), case.hole, model=model, params=params) for case in cases)
+    return [np.asarray(fill.photo.pixels, np.uint8) for fill in fills]
 
 
 def _predicted(recipe: Recipe, cases: list[Case]) -> list[RGB]:
@@ -230,6 +238,9 @@ def _write_card(
         "|---|" + "---|" * len(metrics),
         f"| **{recipe.key}** | " + " | ".join(f"**{measured.ours[name]:.3f}**" for name in metrics) + " |",
     ]
+    if measured.alone is not None:
+        cells = [f"{measured.alone[name]:.3f}" for name in metrics]
+        lines.append(f"| {recipe.key} without the photo's grain (`{GRAIN.name}=0`) | " + " | ".join(cells) + " |")
     for peer, values in measured.peers.items():
         cells = [f"{values[name]:.3f} ({measured.gaps[peer][name]})" for name in metrics]
         lines.append(f"| {peer} | " + " | ".join(cells) + " |")
