@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from inpainting.model_entry import ModelEntry, Paper, Param
 
 CONTENT_CHOICES = ("network", "tta", "tmad", "lbp", "patchmatch", "telea")
@@ -142,7 +144,7 @@ ALL_ENTRIES: tuple[ModelEntry, ...] = (
                 "For large holes: synthesise textures up to the photo's own size, or enlarge the first result (quick).",
                 choices=("full", "working"),
             ),
-            GRAIN,
+            replace(GRAIN, default=0.2),  # its textures have some of their own
         ),
         weights=("tmad.safetensors",),
         order=20,
