@@ -15,12 +15,14 @@ import numpy as np
 from inpainting.imaging.correspondence import PATCH, find_sources
 from inpainting.imaging.detail import DetailSource, detail_at
 from inpainting.imaging.photo import BoolMask
-from inpainting.imaging.working import FloatImage
+from inpainting.imaging.working import FloatImage, working_size
 
 _COARSEST = 3.0
 """Standard deviation of the blur in pixels: what it takes away counts as grain."""
 _COMPARED = 0.8
 """That of the blur under which places are compared: a fill without grain is to find places that have some."""
+_LARGEST_COMPARED = 1024
+"""Long side in pixels at which places are looked for; the search takes as long as the hole has pixels."""
 
 
 def add_grain(
@@ -35,22 +37,23 @@ def add_grain(
 
     `strength` is the share of the grain found: 1 gives the hole the contrast of its surroundings, less is nearer to
     the truth pixel by pixel, as the grain is plausible and not known. Parts of the hole for which there is no whole
-    known patch stay as they are. The same seed gives the same grain. `on_round(fraction)` may raise to stop.
+    known patch stay as they are. Places are compared at a long side of at most 1024 pixels. The same seed gives the
+    same grain. `on_round(fraction)` may raise to stop.
     """
-    sources = find_sources(_blurred(image, _COMPARED), mask, seed=seed, on_round=on_round)
+    height, width = mask.shape
+    rows, columns = working_size(height, width, _LARGEST_COMPARED)
+    small, small_mask = image, mask
+    if (rows, columns) != mask.shape:
+        small = np.asarray(cv2.resize(image, (columns, rows), interpolation=cv2.INTER_AREA), np.float32)
+        touched = cv2.resize(mask.view(np.uint8) * np.uint8(255), (columns, rows), interpolation=cv2.INTER_AREA)
+        small_mask = touched > 0
+    sources = find_sources(_blurred(small, _COMPARED), small_mask, seed=seed, on_round=on_round)
     if not (sources[..., 0] >= 0).any():
         return image
     ys, xs = np.nonzero(mask)
-    grain = detail_at(
-        image,
-        mask,
-        _blurred(image, _COARSEST),
-        DetailSource.from_sources(sources, PATCH),
-        1.0,
-        1.0,
-        ys,
-        xs,
-    )
+    scale_y, scale_x = height / rows, width / columns
+    smooth = _blurred(small, _COARSEST / max(scale_y, scale_x))
+    grain = detail_at(image, mask, smooth, DetailSource.from_sources(sources, PATCH), scale_y, scale_x, ys, xs)
     grained = image.copy()
     grained[ys, xs] = np.clip(grained[ys, xs] + np.float32(strength) * grain, 0.0, 1.0)
     return grained

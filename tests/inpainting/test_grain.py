@@ -53,6 +53,24 @@ def test_grain_comes_where_the_surroundings_have_it_and_nowhere_else() -> None:
     assert np.allclose(half - filled, (result - filled) / 2, atol=1e-6)
 
 
+def test_large_pictures_are_compared_at_a_reduced_scale() -> None:
+    """What the reduction took away comes back from the picture itself, at its own scale."""
+    large = np.tile(sand_and_sky(), (1, 14, 1))[:, :1300]
+    rng = np.random.default_rng(1)
+    large[SIDE // 2 :] = (0.4 + rng.normal(0, 0.08, (SIDE // 2, 1300, 1))).clip(0, 1)
+    mask = np.zeros(large.shape[:2], np.bool_)
+    mask[62:84, 700:760] = mask[10:30, 300:340] = True
+    filled = large.copy()
+    filled[62:84, 700:760], filled[10:30, 300:340] = 0.4, 0.75
+    heard: list[float] = []
+    result = add_grain(filled, mask, 1.0, seed=0, on_round=heard.append)
+    assert np.array_equal(result[~mask], large[~mask])
+    assert 0.6 < result[66:80, 704:756].std() / 0.08 < 1.4
+    assert result[10:30, 300:340].std() < 0.005
+    assert heard == sorted(heard)
+    assert heard
+
+
 def test_the_seed_decides() -> None:
     picture, (flat, grainy) = sand_and_sky(), holes()
     filled = smooth(picture, flat, grainy)
