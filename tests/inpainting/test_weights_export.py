@@ -15,6 +15,7 @@ import torch
 
 from inpainting.catalog import WEIGHTS_DIR
 from inpainting.cli import main
+from inpainting.evaluation.peers import PEERS
 from inpainting.evaluation.statistics import Difference
 from inpainting.models.lbp_networks import LBPConfig, LBPInpainter
 from inpainting.training.checkpoints import CheckpointError, load_checkpoint, save_checkpoint, unpack_modules
@@ -54,6 +55,12 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert resumed.returncode == 0, resumed.stderr
     assert "5 steps" in resumed.stdout
     return home / "runs" / "mine"
+
+
+@pytest.fixture(autouse=True)
+def _one_peer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Measuring all classical methods takes most of an export's time and is not what these tests are about."""
+    monkeypatch.setattr("inpainting.training.export.PEERS", {"Telea": PEERS["Telea"]})
 
 
 @pytest.mark.slow
